@@ -1,0 +1,29 @@
+/* The way to the broker, for doors and drictl: a blocking varlink client with a deadline on every call.  */
+#ifndef DRI_CLIENT_H
+#define DRI_CLIENT_H
+
+#include <jansson.h>
+
+#include "../oci/error.h"
+
+struct client {
+    int fd;
+};
+
+enum client_result {
+    CLIENT_OK,
+    CLIENT_REFUSED,     /* a varlink error; err->message has the broker's reason, for people */
+    CLIENT_UNREACHABLE, /* no broker, no answer in time, or not varlink */
+};
+
+/* Connects to config_socket(). CLIENT_OK or CLIENT_UNREACHABLE.  */
+enum client_result client_connect (struct client *client, struct error *err);
+
+/* Calls io.dri.Broker.METHOD. parameters is stolen, may be NULL. *reply gets a new reference to the reply's
+ * parameters; reply may be NULL. timeout_ms is for the whole call.  */
+enum client_result client_call (struct client *client, const char *method, json_t *parameters,
+                                unsigned timeout_ms, json_t **reply, struct error *err);
+
+void client_close (struct client *client);
+
+#endif

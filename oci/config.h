@@ -1,0 +1,39 @@
+/* /etc/dri-broker/config.json: what the administrator says. Shared by the doors and the broker.  */
+#ifndef DRI_CONFIG_H
+#define DRI_CONFIG_H
+
+#include <stdbool.h>
+
+#include "error.h"
+
+enum { CONFIG_RUNTIMES_MAX = 8, CONFIG_GPUS_MAX = 16 };
+
+struct config_gpu {
+    char match[64]; /* a word of dri.gpu: "pci:0000:00:02.0", "driver:i915", … */
+    char name[64];
+    unsigned slots; /* 0: the default */
+};
+
+struct config {
+    char runtimes[CONFIG_RUNTIMES_MAX][128]; /* names or absolute paths, the first found is used */
+    unsigned n_runtimes;
+    struct config_gpu gpus[CONFIG_GPUS_MAX];
+    unsigned n_gpus;
+    unsigned slots;               /* of a GPU that is not listed */
+    bool image_requests;          /* labels and env baked into an image count */
+    unsigned activate_timeout_ms; /* a grant that no container takes up expires after this */
+    char docker_root[128];        /* where Docker's data-root is looked for last */
+    char containerd_root[128];    /* the same for the content store of containerd */
+};
+
+/* All defaults.  */
+void config_init (struct config *config);
+
+/* Reads $DRI_BROKER_CONFIG, else /etc/dri-broker/config.json. No file: the defaults. A file that cannot be
+ * read or understood is an error that names the file and the key, and leaves the defaults.  */
+int config_load (struct config *config, struct error *err);
+
+/* $DRI_BROKER_SOCKET, else /run/dri-broker/broker.sock.  */
+const char *config_socket (void);
+
+#endif

@@ -1,0 +1,217 @@
+#include "document.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "cleanup.h"
+
+struct buffer {
+    char *data;
+    size_t len, room;
+};
+
+static int
+buffer_add (struct buffer *b, const char *data, size_t len)
+{
+    if (len > b->room - b->len) {
+        size_t room = (b->len + len) * 2;
+        char *bigger = realloc (b->data, room);
+
+        if (!bigger)
+            return -1;
+        b->data = bigger;
+        b->room = room;
+    }
+    memcpy (b->data + b->len, data, len);
+    b->len += len;
+    return 0;
+}
+
+static bool
+is_digit (char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static size_t
+digits (const char *s, const char *end)
+{
+    const char *p = s;
+
+    while (p < end && is_digit (*p))
+        p++;
+    return (size_t) (p - s);
+}
+
+/* The length of the number at s by the grammar of RFC 8259 section 6, 0 where there is none (jansson then
+ * says what is wrong). *plain: jansson's integers hold it and print it with the same letters.  */
+static size_t
+number_length (const char *s, const char *end, bool *plain)
+{
+    const char *p = s;
+    size_t n;
+
+    if (p < end && *p == '-')
+        p++;
+    n = digits (p, end);
+    if (n == 0 || (n > 1 && *p == '0'))
+        return 0;
+    *plain = n <= 18 && !(p != s && *p == '0');
+    p += n;
+    if (p < end && *p == '.') {
+        *plain = false;
+        n = digits (p + 1, end);
+        if (n == 0)
+            return 0;
+        p += 1 + n;
+    }
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        *plain = false;
+        p++;
+        if (p < end && (*p == '+' || *p == '-'))
+            p++;
+        n = digits (p, end);
+        if (n == 0)
+            return 0;
+        p += n;
+    }
+    return (size_t) (p - s);
+}
+
+/* The length of the string literal at s, closing quote included; up to the end where that is missing.  */
+static size_t
+string_length (const char *s, const char *end)
+{
+    const char *p = s + 1;
+
+    for (;;) {
+        p = memchr (p, '"', (size_t) (end - p));
+        if (!p)
+            return (size_t) (end - s);
+        const char *q = p;
+
+        while (q[-1] == '\\')
+            q--;
+        p++;
+        if ((p - 1 - q) % 2 == 0)
+            return (size_t) (p - s);
+    }
+}
+
+/* Copies text to out with every number that is not plain put as a tagged string. out stays empty where there
+ * is none, which is the usual case: then the text is loaded as it is.  */
+static int
+numbers_to_strings (const char *text, size_t len, const char *tag, struct buffer *out)
+{
+    const char *p = text, *copied = text, *end = text + len;
+
+    while (p < end) {
+        bool plain = true;
+        size_t n;
+
+        if (*p == '"') {
+            p += string_length (p, end);
+            continue;
+        }
+        if (*p != '-' && !is_digit (*p)) {
+            p++;
+            continue;
+        }
+        n = number_length (p, end, &plain);
+        if (!plain && n > 0) {
+            if (buffer_add (out, copied, (size_t) (p - copied)) < 0 || buffer_add (out, "\"", 1) < 0
+                || buffer_add (out, tag, strlen (tag)) < 0 || buffer_add (out, p, n) < 0
+                || buffer_add (out, "\"", 1) < 0)
+                return -1;
+            copied = p + n;
+        }
+        p += n > 0 ? n : 1;
+    }
+    if (copied != text && buffer_add (out, copied, (size_t) (end - copied)) < 0)
+        return -1;
+    return 0;
+}
+
+static int
+strings_to_numbers (const char *text, size_t len, const char *tag, struct buffer *out)
+{
+    const char *p = text, *end = text + len;
+    size_t tag_len = strlen (tag);
+
+    for (;;) {
+        const char *found = memmem (p, (size_t) (end - p), tag, tag_len);
+        const char *close;
+
+        if (!found)
+            return buffer_add (out, p, (size_t) (end - p));
+        close = memchr (found, '"', (size_t) (end - found));
+        /* found[-1] is the opening quote: the tag stands only where numbers_to_strings put it.  */
+        if (!close || buffer_add (out, p, (size_t) (found - 1 - p)) < 0
+            || buffer_add (out, found + tag_len, (size_t) (close - found) - tag_len) < 0)
+            return -1;
+        p = close + 1;
+    }
+}
+
+int
+document_load (struct document *doc, const char *text, size_t len, struct error *err)
+{
+    struct document loaded = {0};
+    struct buffer tagged = {0};
+    json_error_t where;
+    uint64_t random;
+
+    if (getrandom (&random, sizeof random, 0) != (ssize_t) sizeof random)
+        return error_set (err, errno, "getrandom");
+    /* Also the seed of jansson's hash tables: they would open /dev/urandom for one.  */
+    json_object_seed ((size_t) (random | 1));
+    (void) snprintf (loaded.tag, sizeof loaded.tag, "#%016" PRIx64, random);
+    if (numbers_to_strings (text, len, loaded.tag, &tagged) < 0) {
+        free (tagged.data);
+        return error_set (err, ENOMEM, "JSON");
+    }
+    loaded.root = json_loadb (tagged.data ? tagged.data : text, tagged.data ? tagged.len : len, JSON_ALLOW_NUL, &where);
+    free (tagged.data);
+    if (!loaded.root)
+        return error_set (err, 0, "invalid JSON at line %d, column %d: %s", where.line, where.column, where.text);
+    if (!json_is_object (loaded.root)) {
+        json_decref (loaded.root);
+        return error_set (err, 0, "invalid JSON: not an object");
+    }
+    *doc = loaded;
+    return 0;
+}
+
+static int
+dump_to_buffer (const char *data, size_t len, void *buffer)
+{
+    return buffer_add (buffer, data, len);
+}
+
+int
+document_dump (const struct document *doc, size_t flags, char **text, size_t *len, struct error *err)
+{
+    struct buffer tagged = {0}, out = {0};
+
+    if (json_dump_callback (doc->root, dump_to_buffer, &tagged, flags) < 0
+        || strings_to_numbers (tagged.data, tagged.len, doc->tag, &out) < 0) {
+        free (tagged.data);
+        free (out.data);
+        return error_set (err, ENOMEM, "JSON");
+    }
+    free (tagged.data);
+    *text = out.data;
+    *len = out.len;
+    return 0;
+}
+
+void
+document_finish (struct document *doc)
+{
+    json_decref (doc->root);
+    doc->root = NULL;
+}

@@ -1,0 +1,456 @@
+#include "request.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cleanup.h"
+
+/* The values of enum-like keys stand in the order of their enums.  */
+static const char *const booleans[] = {"false", "true", NULL};
+static const char *const nodes[] = {"render", "render,card", NULL};
+static const char *const accesses[] = {"shared", "exclusive", "monitor", NULL};
+static const char *const classes[] = {"interactive", "realtime", "batch", NULL};
+static const char *const readies[] = {"auto", "off", "node", "driver", "vaapi", NULL};
+static const char *const failures[] = {"fail", "start-without", "defer", NULL};
+static const char *const selectors[] = {"any", "all", "pci:", "driver:", "vendor:", NULL};
+static const char *const owners[] = {"auto", "host", NULL};
+
+/* Edit distance with adjacent transpositions counted as one ("exculsive" is one slip, not two).  */
+static unsigned
+distance (const char *a, const char *b)
+{
+    enum { MAX = 40 };
+    unsigned rows[3][MAX + 1];
+    size_t la = strlen (a), lb = strlen (b);
+
+    if (la > MAX || lb > MAX)
+        return UINT_MAX;
+    for (size_t j = 0; j <= lb; j++)
+        rows[0][j] = (unsigned) j;
+    for (size_t i = 1; i <= la; i++) {
+        unsigned *now = rows[i % 3], *before = rows[(i + 2) % 3], *earlier = rows[(i + 1) % 3];
+
+        now[0] = (unsigned) i;
+        for (size_t j = 1; j <= lb; j++) {
+            unsigned cost = a[i - 1] == b[j - 1] ? 0 : 1, best = before[j - 1] + cost;
+
+            if (before[j] + 1 < best)
+                best = before[j] + 1;
+            if (now[j - 1] + 1 < best)
+                best = now[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && earlier[j - 2] + 1 < best)
+                best = earlier[j - 2] + 1;
+            now[j] = best;
+        }
+    }
+    return rows[la % 3][lb];
+}
+
+/* The nearest of the names; the first where none is near.  */
+static const char *
+nearest (const char *text, const char *const *names)
+{
+    const char *best = names[0];
+    unsigned least = UINT_MAX;
+
+    for (; *names; names++) {
+        unsigned d = distance (text, *names);
+
+        if (d < least) {
+            least = d;
+            best = *names;
+        }
+    }
+    return best;
+}
+
+static int
+pick (const char *value, const char *const *names, struct error *err)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp (value, names[i]) == 0)
+            return i;
+    return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\"?", value, nearest (value, names));
+}
+
+/* A whole decimal (or octal, base 8) number, no sign, no space.  */
+static int
+parse_number (const char *text, int base, unsigned long max, unsigned long *out)
+{
+    char *end;
+    unsigned long n;
+
+    if (*text < '0' || *text > '9')
+        return -1;
+    errno = 0;
+    n = strtoul (text, &end, base);
+    if (errno != 0 || *end != '\0' || n > max)
+        return -1;
+    *out = n;
+    return 0;
+}
+
+static bool
+is_hex (const char *s, size_t n)
+{
+    return strspn (s, "0123456789abcdefABCDEF") >= n;
+}
+
+/* Domain:bus:device.function, as in sysfs: 0000:00:02.0.  */
+static bool
+is_pci_address (const char *s)
+{
+    return strlen (s) == 12 && is_hex (s, 4) && s[4] == ':' && is_hex (s + 5, 2) && s[7] == ':' && is_hex (s + 8, 2)
+           && s[10] == '.' && s[11] >= '0' && s[11] <= '7';
+}
+
+static bool
+is_name (const char *s)
+{
+    size_t n = strspn (s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+    return n > 0 && s[n] == '\0';
+}
+
+static bool
+has_prefix (const char *s, const char *prefix)
+{
+    return strncmp (s, prefix, strlen (prefix)) == 0;
+}
+
+static int
+parse_selector (const char *word, struct selector *sel, struct error *err)
+{
+    static const struct {
+        const char *prefix;
+        enum selector_kind kind;
+    } prefixed[] = {{"pci:", SELECT_PCI}, {"driver:", SELECT_DRIVER}, {"vendor:", SELECT_VENDOR}};
+
+    (void) snprintf (sel->text, sizeof sel->text, "%s", word);
+    for (size_t i = 0; i < countof (prefixed); i++) {
+        const char *rest = word + strlen (prefixed[i].prefix);
+
+        if (!has_prefix (word, prefixed[i].prefix))
+            continue;
+        sel->kind = prefixed[i].kind;
+        (void) snprintf (sel->text, sizeof sel->text, "%s", rest);
+        if (sel->kind == SELECT_PCI ? is_pci_address (rest) : is_name (rest))
+            return 0;
+        return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\"?", word,
+                          sel->kind == SELECT_PCI ? "pci:0000:00:02.0" : "driver:i915 or vendor:intel");
+    }
+    if (strlen (word) == 9 && is_hex (word, 4) && word[4] == ':' && is_hex (word + 5, 4)) {
+        sel->kind = SELECT_ID;
+        sel->vendor = (uint16_t) strtoul (word, NULL, 16);
+        sel->device = (uint16_t) strtoul (word + 5, NULL, 16);
+        return 0;
+    }
+    if (!is_name (word))
+        return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\"?", word, nearest (word, selectors));
+    sel->kind = strcmp (word, "any") == 0   ? SELECT_ANY
+                : strcmp (word, "all") == 0 ? SELECT_ALL
+                : has_prefix (word, "renderD") ? SELECT_NODE
+                                               : SELECT_NAME;
+    return 0;
+}
+
+static int
+parse_gpu (struct request *req, char *value, struct error *err)
+{
+    char *save = NULL;
+
+    req->n_selectors = 0;
+    for (char *word = strtok_r (value, ", ", &save); word; word = strtok_r (NULL, ", ", &save)) {
+        if (req->n_selectors == REQUEST_SELECTORS_MAX)
+            return error_set (err, 0, "more than %d GPUs are listed", REQUEST_SELECTORS_MAX);
+        if (strlen (word) >= sizeof req->selectors[0].text)
+            return error_set (err, 0, "a word of more than %zu characters", sizeof req->selectors[0].text - 1);
+        if (parse_selector (word, &req->selectors[req->n_selectors], err) < 0)
+            return -1;
+        req->n_selectors++;
+    }
+    if (req->n_selectors == 0)
+        return error_set (err, 0, "empty; did you mean \"any\"?");
+    return 0;
+}
+
+static int
+parse_slots (struct request *req, char *value, struct error *err)
+{
+    unsigned long n;
+
+    if (parse_number (value, 10, 1000, &n) < 0 || n == 0)
+        return error_set (err, 0, "no value \"%.60s\"; did you mean \"1\"?", value);
+    req->slots = (unsigned) n;
+    return 0;
+}
+
+static int
+parse_share (struct request *req, char *value, struct error *err)
+{
+    size_t len = strlen (value);
+    unsigned long n;
+
+    if (len > 0 && value[len - 1] == '%') {
+        value[len - 1] = '\0';
+        if (parse_number (value, 10, 100, &n) == 0 && n > 0) {
+            req->share = (unsigned) n;
+            return 0;
+        }
+    }
+    return error_set (err, 0, "wants a percentage from 1%% to 100%%; did you mean \"40%%\"?");
+}
+
+static int
+parse_wait (struct request *req, char *value, struct error *err)
+{
+    size_t len = strlen (value);
+    bool ms = len > 2 && strcmp (value + len - 2, "ms") == 0;
+    unsigned long n;
+
+    if (len > 1 && value[len - 1] == 's') {
+        value[len - (ms ? 2 : 1)] = '\0';
+        if (parse_number (value, 10, ms ? REQUEST_WAIT_MAX_MS : REQUEST_WAIT_MAX_MS / 1000, &n) == 0) {
+            req->wait_ms = (unsigned) (ms ? n : n * 1000);
+            return 0;
+        }
+    }
+    return error_set (err, 0, "wants a time of at most 60s; did you mean \"10s\"?");
+}
+
+static int
+parse_owner (struct request *req, char *value, struct error *err)
+{
+    struct owner owner = {.kind = OWNER_IDS, .mode = 0660};
+    char *gid, *mode;
+    unsigned long u, g, m = 0660;
+
+    if (strcmp (value, "auto") == 0 || strcmp (value, "host") == 0) {
+        req->owner = (struct owner){.kind = value[0] == 'a' ? OWNER_AUTO : OWNER_HOST};
+        return 0;
+    }
+    gid = strchr (value, ':');
+    if (!gid)
+        return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\" or UID:GID as in \"1000:1000\"?", value,
+                          nearest (value, owners));
+    *gid++ = '\0';
+    mode = strchr (gid, ':');
+    if (mode)
+        *mode++ = '\0';
+    /* 0777 at most: no set-id bits on a device node. (uid_t) -1 means "leave it" to chown.  */
+    if (parse_number (value, 10, UINT32_MAX - 1, &u) < 0 || parse_number (gid, 10, UINT32_MAX - 1, &g) < 0
+        || (mode && parse_number (mode, 8, 0777, &m) < 0))
+        return error_set (err, 0, "wants UID:GID[:MODE] in numbers; did you mean \"1000:1000:0660\"?");
+    owner.uid = (uid_t) u;
+    owner.gid = (gid_t) g;
+    owner.mode = (mode_t) m;
+    req->owner = owner;
+    return 0;
+}
+
+static int
+parse_require (struct request *req, char *value, struct error *err)
+{
+    (void) req;
+    if (value[strspn (value, "abcdefghijklmnopqrstuvwxyz0123456789-, ")] != '\0')
+        return error_set (err, 0, "wants capabilities such as \"h264-decode,hevc-encode\"");
+    return 0;
+}
+
+static int
+parse_word (struct request *req, enum request_key key, const char *value, struct error *err)
+{
+    static const char *const *const words[KEY_COUNT] = {
+        [KEY_ENABLE] = booleans, [KEY_NODES] = nodes,   [KEY_ACCESS] = accesses,
+        [KEY_CLASS] = classes,   [KEY_READY] = readies, [KEY_ON_FAILURE] = failures,
+    };
+    int i = pick (value, words[key], err);
+
+    if (i < 0)
+        return -1;
+    switch (key) {
+    case KEY_ENABLE:
+        req->enable = i == 1;
+        break;
+    case KEY_NODES:
+        req->card = i == 1;
+        break;
+    case KEY_ACCESS:
+        req->access = (enum request_access) i;
+        break;
+    case KEY_CLASS:
+        req->class = (enum request_class) i;
+        break;
+    case KEY_READY:
+        req->ready = (enum request_ready) i;
+        break;
+    default:
+        req->on_failure = (enum request_failure) i;
+        break;
+    }
+    return 0;
+}
+
+/* A NULL parser: one word of a list, see parse_word.  */
+static const struct {
+    const char *name;
+    int (*parse) (struct request *req, char *value, struct error *err);
+} keys[KEY_COUNT] = {
+    [KEY_ENABLE] = {"enable", NULL},
+    [KEY_GPU] = {"gpu", parse_gpu},
+    [KEY_NODES] = {"nodes", NULL},
+    [KEY_ACCESS] = {"access", NULL},
+    [KEY_CLASS] = {"class", NULL},
+    [KEY_SLOTS] = {"slots", parse_slots},
+    [KEY_SHARE] = {"share", parse_share},
+    [KEY_REQUIRE] = {"require", parse_require},
+    [KEY_READY] = {"ready", NULL},
+    [KEY_WAIT] = {"wait", parse_wait},
+    [KEY_ON_FAILURE] = {"on-failure", NULL},
+    [KEY_OWNER] = {"owner", parse_owner},
+};
+
+static const char *const key_names[] = {
+    "dri.enable", "dri.gpu",     "dri.nodes", "dri.access", "dri.class",      "dri.slots", "dri.share",
+    "dri.require", "dri.ready", "dri.wait",  "dri.on-failure", "dri.owner", NULL,
+};
+
+const char *
+request_key_name (enum request_key key)
+{
+    return key_names[key];
+}
+
+const char *
+request_source_name (enum request_source source)
+{
+    static const char *const names[] = {"default", "environment", "annotation", "label"};
+
+    return names[source];
+}
+
+const char *
+access_name (enum request_access access)
+{
+    return accesses[access];
+}
+
+const char *
+class_name (enum request_class class)
+{
+    return classes[class];
+}
+
+const char *
+ready_name (enum request_ready ready)
+{
+    return readies[ready];
+}
+
+void
+request_init (struct request *req)
+{
+    *req = (struct request){.n_selectors = 1, .slots = 1, .wait_ms = 10000};
+    req->selectors[0] = (struct selector){.kind = SELECT_ANY, .text = "any"};
+}
+
+bool
+request_owns_label (const char *name)
+{
+    return has_prefix (name, "dri.");
+}
+
+bool
+request_owns_env (const char *name)
+{
+    return has_prefix (name, "DRI_");
+}
+
+/* DRI_ON_FAILURE becomes dri.on-failure; a label is taken as it is.  */
+static void
+canonical_name (enum request_source source, const char *name, char *out, size_t size)
+{
+    (void) snprintf (out, size, "%s", name);
+    if (source != SOURCE_ENV)
+        return;
+    for (char *p = out; *p; p++)
+        if (*p == '_')
+            *p = '-';
+        else if (*p >= 'A' && *p <= 'Z')
+            *p = (char) (*p - 'A' + 'a');
+    out[3] = '.';
+}
+
+static int
+find_key (const char *name)
+{
+    for (int i = 0; i < KEY_COUNT; i++)
+        if (strcmp (name, key_names[i]) == 0)
+            return i;
+    return -1;
+}
+
+int
+request_set (struct request *req, enum request_source source, const char *name, const char *value,
+             struct error *err)
+{
+    char canonical[48], copy[REQUEST_TEXT_MAX];
+    struct request changed;
+    int key;
+
+    canonical_name (source, name, canonical, sizeof canonical);
+    key = find_key (canonical);
+    if (key < 0 || (source != SOURCE_ENV && strcmp (name, canonical) != 0))
+        return error_set (err, 0, "unknown %s %.60s; did you mean %s?", request_source_name (source), name,
+                          nearest (canonical, key_names));
+    if (strlen (value) >= sizeof copy)
+        return error_set (err, 0, "%s has a value of %zu characters, at most %zu are taken", name, strlen (value),
+                          sizeof copy - 1);
+    changed = *req;
+    (void) snprintf (copy, sizeof copy, "%s", value);
+    if ((keys[key].parse ? keys[key].parse (&changed, copy, err) : parse_word (&changed, (enum request_key) key, copy, err))
+        < 0)
+        return error_wrap (err, "%s", name);
+    if (source < req->source[key])
+        return 0;
+    (void) snprintf (changed.text[key], sizeof changed.text[key], "%s", value);
+    changed.source[key] = source;
+    *req = changed;
+    return 0;
+}
+
+json_t *
+request_to_json (const struct request *req)
+{
+    json_t *json = json_object ();
+
+    for (int i = 0; i < KEY_COUNT; i++)
+        if (req->source[i] != SOURCE_DEFAULT)
+            (void) json_object_set_new (json, keys[i].name, json_string (req->text[i]));
+    return json;
+}
+
+int
+request_from_json (struct request *req, const json_t *json, struct error *err)
+{
+    struct request parsed;
+    const char *name;
+    json_t *value;
+
+    request_init (&parsed);
+    json_object_foreach ((json_t *) json, name, value) {
+        char label[64];
+
+        (void) snprintf (label, sizeof label, "dri.%s", name);
+        if (!json_is_string (value))
+            return error_set (err, 0, "%s is not a string", label);
+        if (request_set (&parsed, SOURCE_LABEL, label, json_string_value (value), err) < 0)
+            return -1;
+    }
+    *req = parsed;
+    return 0;
+}
