@@ -358,18 +358,6 @@ request_init (struct request *req)
     req->selectors[0] = (struct selector){.kind = SELECT_ANY, .text = "any"};
 }
 
-bool
-request_owns_label (const char *name)
-{
-    return has_prefix (name, "dri.");
-}
-
-bool
-request_owns_env (const char *name)
-{
-    return has_prefix (name, "DRI_");
-}
-
 /* DRI_ON_FAILURE becomes dri.on-failure; a label is taken as it is.  */
 static void
 canonical_name (enum request_source source, const char *name, char *out, size_t size)
@@ -392,6 +380,23 @@ find_key (const char *name)
         if (strcmp (name, key_names[i]) == 0)
             return i;
     return -1;
+}
+
+bool
+request_owns_label (const char *name)
+{
+    return has_prefix (name, "dri.");
+}
+
+bool
+request_owns_env (const char *name)
+{
+    char canonical[48];
+
+    if (!has_prefix (name, "DRI_") || strlen (name) >= sizeof canonical)
+        return false;
+    canonical_name (SOURCE_ENV, name, canonical, sizeof canonical);
+    return find_key (canonical) >= 0;
 }
 
 int

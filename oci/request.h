@@ -75,7 +75,8 @@ struct request {
 /* All defaults, not enabled.  */
 void request_init (struct request *req);
 
-/* True for a name that is ours to judge: "dri." labels and annotations, "DRI_" environment variables.  */
+/* A label or annotation below "dri." is ours to judge. Of the environment only the variables that we know
+ * are: DRI_PRIME and others belong to Mesa.  */
 bool request_owns_label (const char *name);
 bool request_owns_env (const char *name);
 

@@ -1,0 +1,181 @@
+#include "client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "../oci/cleanup.h"
+#include "../oci/config.h"
+#include "interface.h"
+#include "message.h"
+
+/* A Status of all leases is larger than what the broker takes from us.  */
+enum { REPLY_BYTES_MAX = 4 << 20, CONNECT_TIMEOUT_MS = 5000 };
+
+static long
+now_ms (void)
+{
+    struct timespec t;
+
+    (void) clock_gettime (CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+enum client_result
+client_connect (struct client *client, struct error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const struct timeval timeout = {.tv_sec = CONNECT_TIMEOUT_MS / 1000};
+    const char *path = config_socket ();
+    _cleanup_close_ int fd = -1;
+
+    if (strlen (path) >= sizeof address.sun_path) {
+        error_set (err, ENAMETOOLONG, "the broker's socket %s", path);
+        return CLIENT_UNREACHABLE;
+    }
+    (void) snprintf (address.sun_path, sizeof address.sun_path, "%s", path);
+    fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* connect waits for room in the backlog of a hung broker as long as sending may take.  */
+    if (fd < 0 || setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) < 0
+        || connect (fd, (const struct sockaddr *) &address, sizeof address) < 0) {
+        error_set (err, errno, "the broker at %s cannot be reached (systemctl status dri-broker)", path);
+        return CLIENT_UNREACHABLE;
+    }
+    client->fd = steal_fd (&fd);
+    return CLIENT_OK;
+}
+
+void
+client_close (struct client *client)
+{
+    if (client->fd >= 0)
+        (void) close (client->fd);
+    client->fd = -1;
+}
+
+static int
+send_all (int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = send (fd, data, len, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        data += n;
+        len -= (size_t) n;
+    }
+    return 0;
+}
+
+static int
+wait_readable (int fd, long deadline)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    for (;;) {
+        long left = deadline - now_ms ();
+        int r = poll (&p, 1, left > 0 ? (int) left : 0);
+
+        if (r > 0)
+            return 0;
+        if (r == 0) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        if (errno != EINTR)
+            return -1;
+    }
+}
+
+/* Reads one message; the caller frees it. NULL with errno.  */
+static char *
+receive (int fd, long deadline, size_t *len)
+{
+    size_t room = 4096, used = 0;
+    _cleanup_free_ char *buffer = malloc (room);
+
+    while (buffer) {
+        ssize_t n;
+
+        if (wait_readable (fd, deadline) < 0)
+            return NULL;
+        n = recv (fd, buffer + used, room - used, MSG_DONTWAIT);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (n <= 0) {
+            errno = n < 0 ? errno : ECONNRESET;
+            return NULL;
+        }
+        used += (size_t) n;
+        if (buffer[used - 1] == '\0') {
+            *len = used - 1;
+            return steal_ptr (&buffer);
+        }
+        if (used == room) {
+            char *bigger = room < REPLY_BYTES_MAX ? realloc (buffer, room * 2) : NULL;
+
+            if (!bigger) {
+                errno = EMSGSIZE;
+                return NULL;
+            }
+            buffer = bigger;
+            room *= 2;
+        }
+    }
+    return NULL;
+}
+
+static enum client_result
+read_reply (const char *text, size_t len, json_t **reply, struct error *err)
+{
+    _cleanup_json_ json_t *root = NULL;
+    json_t *parameters;
+    const char *name, *reason;
+    json_error_t where;
+
+    root = json_loadb (text, len, 0, &where);
+    if (!json_is_object (root)) {
+        error_set (err, 0, "the broker at %s does not speak varlink", config_socket ());
+        return CLIENT_UNREACHABLE;
+    }
+    parameters = json_object_get (root, "parameters");
+    name = json_string_value (json_object_get (root, "error"));
+    if (name) {
+        reason = json_string_value (json_object_get (parameters, "reason"));
+        error_set (err, 0, "%s", reason ? reason : name);
+        return CLIENT_REFUSED;
+    }
+    if (reply)
+        *reply = parameters ? json_incref (parameters) : json_object ();
+    return CLIENT_OK;
+}
+
+enum client_result
+client_call (struct client *client, const char *method, json_t *parameters, unsigned timeout_ms, json_t **reply,
+             struct error *err)
+{
+    char name[128];
+    size_t len;
+    _cleanup_free_ char *call = NULL;
+    _cleanup_free_ char *text = NULL;
+
+    (void) snprintf (name, sizeof name, INTERFACE_NAME ".%s", method);
+    call = message_format_call (name, parameters, &len);
+    if (call && len > MESSAGE_BYTES_MAX) {
+        error_set (err, 0, "the request has %zu bytes, the broker takes %d", len, MESSAGE_BYTES_MAX);
+        return CLIENT_REFUSED;
+    }
+    if (call && send_all (client->fd, call, len) == 0)
+        text = receive (client->fd, now_ms () + timeout_ms, &len);
+    if (!text) {
+        error_set (err, errno, "the broker at %s does not answer (journalctl -u dri-broker)", config_socket ());
+        return CLIENT_UNREACHABLE;
+    }
+    return read_reply (text, len, reply, err);
+}

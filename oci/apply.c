@@ -1,0 +1,375 @@
+#include "apply.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "spec.h"
+
+enum { DRM_MAJOR = 226 }; /* Documentation/admin-guide/devices.txt */
+
+/* A path at or below /dev/dri, written in whatever way the spec's author liked ("/dev//dri/").  */
+static bool
+is_dri_path (const char *path)
+{
+    static const char *const parts[] = {"dev", "dri"};
+
+    for (size_t i = 0; i < countof (parts); i++) {
+        size_t len = strlen (parts[i]);
+
+        for (;;) {
+            path += strspn (path, "/");
+            if (path[0] != '.' || (path[1] != '/' && path[1] != '\0'))
+                break;
+            path++;
+        }
+        if (strncmp (path, parts[i], len) != 0 || (path[len] != '/' && path[len] != '\0'))
+            return false;
+        path += len;
+    }
+    return true;
+}
+
+/* The member of parent, made where it is missing. NULL where it is there and of another type (borrowed).  */
+static json_t *
+member (json_t *parent, const char *name, json_type type)
+{
+    json_t *value = json_object_get (parent, name);
+
+    if (!value || json_is_null (value)) {
+        value = type == JSON_ARRAY ? json_array () : json_object ();
+        if (json_object_set_new (parent, name, value) < 0)
+            return NULL;
+    }
+    return json_typeof (value) == type ? value : NULL;
+}
+
+static int
+malformed (const char *what, struct error *err)
+{
+    return error_set (err, 0, "config.json: %s is not what the OCI runtime specification says", what);
+}
+
+/* Takes the entries whose text member is at or below /dev/dri out of an array.  */
+static void
+remove_dri_entries (json_t *array, const char *name)
+{
+    for (size_t i = json_array_size (array); i-- > 0;) {
+        const char *path = json_string_value (json_object_get (json_array_get (array, i), name));
+
+        if (path && is_dri_path (path))
+            (void) json_array_remove (array, i);
+    }
+}
+
+/* A rule that opens DRM devices by number. The rule without a major (privileged: all devices) is the user's
+ * word about more than GPUs, and stays.  */
+static bool
+is_drm_rule (const json_t *rule)
+{
+    const json_t *major = json_object_get (rule, "major");
+
+    return json_is_true (json_object_get (rule, "allow")) && json_is_integer (major)
+           && json_integer_value (major) == DRM_MAJOR;
+}
+
+static bool
+allows_all_devices (const json_t *rules)
+{
+    size_t i;
+    json_t *rule;
+    bool allowed = false;
+
+    json_array_foreach ((json_t *) rules, i, rule) {
+        const char *type = json_string_value (json_object_get (rule, "type"));
+
+        if (!json_object_get (rule, "major") && (!type || strcmp (type, "a") == 0))
+            allowed = json_is_true (json_object_get (rule, "allow"));
+    }
+    return allowed;
+}
+
+static json_t *
+mount_entry (const struct grant *grant)
+{
+    /* nosuid and noexec are the source's own flags: a user namespace may not mount without them.  */
+    return json_pack ("{s:s s:s s:s s:[s s s s]}", "destination", "/dev/dri", "type", "bind", "source",
+                      grant->directory, "options", "bind", "ro", "nosuid", "noexec");
+}
+
+static int
+edit_mounts (json_t *spec, const struct grant *grant, struct error *err)
+{
+    json_t *mounts = member (spec, "mounts", JSON_ARRAY);
+
+    if (!mounts)
+        return malformed ("mounts", err);
+    if (json_array_append_new (mounts, mount_entry (grant)) < 0)
+        return error_set (err, ENOMEM, "config.json");
+    return 0;
+}
+
+static int
+edit_devices (json_t *spec, const struct grant *grant, struct error *err)
+{
+    json_t *linux_ = member (spec, "linux", JSON_OBJECT);
+    json_t *resources = linux_ ? member (linux_, "resources", JSON_OBJECT) : NULL;
+    json_t *rules = resources ? member (resources, "devices", JSON_ARRAY) : NULL;
+
+    if (!rules)
+        return malformed ("linux.resources.devices", err);
+    for (unsigned i = 0; i < grant->n_nodes; i++) {
+        _cleanup_json_ json_t *rule
+            = json_pack ("{s:b s:s s:i s:i s:s}", "allow", 1, "type", "c", "major", (int) grant->nodes[i].major,
+                         "minor", (int) grant->nodes[i].minor, "access", "rw");
+
+        if (!rule)
+            return error_set (err, ENOMEM, "config.json");
+        /* An alias has the numbers of its node, and stand-ins survive is_drm_rule when applied again.  */
+        for (size_t j = json_array_size (rules); j-- > 0;)
+            if (json_equal (json_array_get (rules, j), rule))
+                (void) json_array_remove (rules, j);
+        (void) json_array_append (rules, rule);
+    }
+    return 0;
+}
+
+static bool
+has_integer (const json_t *array, json_int_t n)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach ((json_t *) array, i, item) {
+        if (json_is_integer (item) && json_integer_value (item) == n)
+            return true;
+    }
+    return false;
+}
+
+static bool
+add_gid (json_t *user, json_int_t gid)
+{
+    json_t *gids = member (user, "additionalGids", JSON_ARRAY);
+
+    if (!gids || has_integer (gids, gid))
+        return false;
+    return json_array_append_new (gids, json_integer (gid)) == 0;
+}
+
+static int
+edit_groups (json_t *spec, const struct grant *grant, struct error *err)
+{
+    json_t *process = member (spec, "process", JSON_OBJECT);
+    json_t *user = process ? member (process, "user", JSON_OBJECT) : NULL;
+
+    if (!user)
+        return malformed ("process.user", err);
+    for (unsigned i = 0; i < grant->n_gids; i++)
+        (void) add_gid (user, grant->gids[i]);
+    return 0;
+}
+
+static int
+edit_annotations (json_t *spec, const struct grant *grant, struct error *err)
+{
+    json_t *annotations = member (spec, "annotations", JSON_OBJECT);
+    char gids[GRANT_GIDS_MAX * 12] = "";
+    size_t len = 0;
+
+    if (!annotations)
+        return malformed ("annotations", err);
+    for (unsigned i = 0; i < grant->n_gids; i++)
+        len += (size_t) snprintf (gids + len, sizeof gids - len, "%s%u", i ? "," : "", grant->gids[i]);
+    (void) json_object_set_new (annotations, APPLY_LEASE_ANNOTATION, json_string (grant->lease));
+    (void) json_object_set_new (annotations, APPLY_GIDS_ANNOTATION, json_string (gids));
+    return 0;
+}
+
+static void
+add_option (json_t *args, const char *option, const char *value)
+{
+    (void) json_array_append_new (args, json_string (option));
+    (void) json_array_append_new (args, json_string (value));
+}
+
+static bool
+has_gid (const struct workload *w, gid_t gid)
+{
+    for (unsigned i = 0; i < w->n_gids; i++)
+        if (w->gids[i] == gid)
+            return true;
+    return false;
+}
+
+/* The workload as the gate has to become it: the dropped-to user has no supplementary groups.  */
+static void
+add_workload (json_t *args, const struct grant *grant, const struct workload *w)
+{
+    char text[32 + 12 * (WORKLOAD_GIDS_MAX + GRANT_GIDS_MAX)];
+    int len;
+
+    len = snprintf (text, sizeof text, "%u:%u", w->drops ? w->puid : w->uid, w->drops ? w->pgid : w->gid);
+    for (unsigned i = 0; !w->drops && i < w->n_gids; i++)
+        len += snprintf (text + len, sizeof text - (size_t) len, ":%u", w->gids[i]);
+    for (unsigned i = 0; !w->drops && i < grant->n_gids; i++)
+        if (!has_gid (w, grant->gids[i]))
+            len += snprintf (text + len, sizeof text - (size_t) len, ":%u", grant->gids[i]);
+    add_option (args, "--user", text);
+}
+
+/* Everything that the gate has to know stands in its arguments, so that it parses no document and trusts
+ * nothing that the container could have changed meanwhile.  */
+static json_t *
+gate_args (const json_t *spec, const struct grant *grant, const struct request *req, const struct workload *w,
+           const struct apply_hook *hook)
+{
+    json_t *args = json_pack ("[s s]", "dri-hook", "createRuntime");
+    char text[64];
+
+    add_option (args, "--lease", grant->lease);
+    add_option (args, "--container", hook->label);
+    add_option (args, "--bundle", hook->bundle);
+    add_option (args, "--rootfs", spec_root_path (spec) ? spec_root_path (spec) : "rootfs");
+    add_option (args, "--ready", ready_name (req->ready));
+    add_option (args, "--on-failure", req->on_failure == FAILURE_START_WITHOUT ? "start-without" : "fail");
+    (void) snprintf (text, sizeof text, "%u", req->wait_ms);
+    add_option (args, "--wait", text);
+    add_workload (args, grant, w);
+    for (unsigned i = 0; i < grant->n_nodes; i++) {
+        (void) snprintf (text, sizeof text, "%s=%u:%u%s", grant->nodes[i].name, grant->nodes[i].major,
+                         grant->nodes[i].minor, grant->nodes[i].drm ? "" : ":stand-in");
+        add_option (args, "--node", text);
+    }
+    return args;
+}
+
+/* An own environment: a hook without one inherits the runtime's (CVE-2025-23266 began so).  */
+static json_t *
+hook_entry (const struct apply_hook *hook, json_t *args, unsigned timeout_s)
+{
+    char env[256];
+
+    (void) snprintf (env, sizeof env, "DRI_BROKER_SOCKET=%s", hook->socket);
+    return json_pack ("{s:s s:o s:[s] s:i}", "path", hook->path, "args", args, "env", env, "timeout",
+                      (int) timeout_s);
+}
+
+static bool
+is_our_hook (const json_t *entry)
+{
+    const char *argv0 = json_string_value (json_array_get (json_object_get (entry, "args"), 0));
+
+    return argv0 && strcmp (argv0, "dri-hook") == 0;
+}
+
+static int
+set_hook (json_t *hooks, const char *stage, json_t *entry, struct error *err)
+{
+    json_t *list = member (hooks, stage, JSON_ARRAY);
+
+    if (!list) {
+        json_decref (entry);
+        return malformed ("hooks", err);
+    }
+    for (size_t i = json_array_size (list); i-- > 0;)
+        if (is_our_hook (json_array_get (list, i)))
+            (void) json_array_remove (list, i);
+    return json_array_append_new (list, entry) < 0 ? error_set (err, ENOMEM, "config.json") : 0;
+}
+
+static int
+edit_hooks (json_t *spec, const struct grant *grant, const struct request *req, const struct workload *w,
+            const struct apply_hook *hook, struct error *err)
+{
+    json_t *hooks = member (spec, "hooks", JSON_OBJECT);
+    enum { MARGIN_S = 10 };
+
+    if (!hooks)
+        return malformed ("hooks", err);
+    if (set_hook (hooks, "createRuntime",
+                  hook_entry (hook, gate_args (spec, grant, req, w, hook), req->wait_ms / 1000 + MARGIN_S), err)
+        < 0)
+        return -1;
+    return set_hook (hooks, "poststop",
+                     hook_entry (hook,
+                                 json_pack ("[s s s s s s]", "dri-hook", "poststop", "--lease", grant->lease,
+                                            "--container", hook->label),
+                                 MARGIN_S),
+                     err);
+}
+
+void
+apply_nothing (json_t *spec)
+{
+    json_t *rules = spec_get (spec, "linux", "resources", "devices", NULL);
+
+    remove_dri_entries (json_object_get (spec, "mounts"), "destination");
+    remove_dri_entries (spec_get (spec, "linux", "devices", NULL), "path");
+    for (size_t i = json_array_size (rules); i-- > 0;)
+        if (is_drm_rule (json_array_get (rules, i)))
+            (void) json_array_remove (rules, i);
+}
+
+int
+apply_grant (json_t *spec, const struct grant *grant, const struct request *req, const struct workload *w,
+             const struct apply_hook *hook, struct error *err)
+{
+    apply_nothing (spec);
+    if (edit_mounts (spec, grant, err) < 0 || edit_devices (spec, grant, err) < 0
+        || edit_groups (spec, grant, err) < 0 || edit_annotations (spec, grant, err) < 0)
+        return -1;
+    return hook->path ? edit_hooks (spec, grant, req, w, hook, err) : 0;
+}
+
+static void
+note_entries (json_t *notes, const json_t *array, const char *name, const char *what)
+{
+    size_t i;
+    json_t *entry;
+
+    json_array_foreach ((json_t *) array, i, entry) {
+        const char *path = json_string_value (json_object_get (entry, name));
+
+        if (path && is_dri_path (path))
+            (void) json_array_append_new (
+                notes, json_sprintf ("%s %s gives way to the lease: take it out of the container's definition", what,
+                                     path));
+    }
+}
+
+json_t *
+apply_notes (const json_t *spec)
+{
+    const json_t *rules = spec_get (spec, "linux", "resources", "devices", NULL);
+    json_t *notes = json_array ();
+
+    if (json_object_get (json_object_get (spec, "annotations"), APPLY_LEASE_ANNOTATION))
+        return notes;
+    note_entries (notes, json_object_get (spec, "mounts"), "destination", "the user's mount");
+    if (allows_all_devices (rules))
+        (void) json_array_append_new (
+            notes, json_string ("privileged: /dev/dri holds the lease only, but this container may make any device "
+                                "node for itself; with dri.* labels it needs no privileged for the GPU"));
+    else
+        note_entries (notes, spec_get (spec, "linux", "devices", NULL), "path", "the user's device");
+    return notes;
+}
+
+bool
+apply_gids (json_t *process, const json_t *annotations)
+{
+    const char *list = json_string_value (json_object_get (annotations, APPLY_GIDS_ANNOTATION));
+    json_t *user = json_object_get (process, "user");
+    bool changed = false;
+    unsigned gid;
+    int n;
+
+    while (user && list && sscanf (list, "%u%n", &gid, &n) == 1) {
+        changed |= add_gid (user, gid);
+        list += n;
+        list += *list == ',';
+    }
+    return changed;
+}

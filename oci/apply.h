@@ -1,0 +1,41 @@
+/* grant + spec -> edited spec: the one pure function behind every door.
+ *
+ * Applying a grant twice is applying it once. What the user put below /dev/dri gives way (runc fails on a
+ * device below our read-only mount), and with it the rules of the device cgroup that went with it.  */
+#ifndef DRI_APPLY_H
+#define DRI_APPLY_H
+
+#include <jansson.h>
+
+#include "container.h"
+#include "error.h"
+#include "grant.h"
+#include "request.h"
+
+struct apply_hook {
+    const char *path;    /* dri-hook; NULL: no hooks, as where the engine's own run it */
+    const char *socket;  /* for its DRI_BROKER_SOCKET */
+    const char *bundle;  /* absolute */
+    const char *label;   /* what to call the container in messages */
+};
+
+/* Edits spec in place. On failure spec is of no use any more.  */
+int apply_grant (json_t *spec, const struct grant *grant, const struct request *req, const struct workload *w,
+                 const struct apply_hook *hook, struct error *err);
+
+/* Takes out what the user put below /dev/dri, and adds nothing: the container starts without a GPU.  */
+void apply_nothing (json_t *spec);
+
+/* What in the spec gives way to a grant, one sentence each, for people; empty where nothing does. The
+ * reference is the caller's.  */
+json_t *apply_notes (const json_t *spec);
+
+/* Adds the groups that apply_grant once gave the container to a process of an exec. annotations is the
+ * container's. Returns true where the process changed.  */
+bool apply_gids (json_t *process, const json_t *annotations);
+
+/* The annotation that marks an edited spec, and that holds the added groups as "44,992".  */
+#define APPLY_LEASE_ANNOTATION "io.dri.lease"
+#define APPLY_GIDS_ANNOTATION  "io.dri.gids"
+
+#endif

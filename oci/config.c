@@ -1,0 +1,187 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "file.h"
+
+enum { CONFIG_BYTES_MAX = 1 << 20 };
+
+void
+config_init (struct config *config)
+{
+    *config = (struct config){
+        .runtimes = {"runc", "crun"},
+        .n_runtimes = 2,
+        .slots = 16,
+        .activate_timeout_ms = 60000,
+        .docker_root = "/var/lib/docker",
+        .containerd_root = "/var/lib/containerd",
+    };
+}
+
+static int
+take_text (char *out, size_t size, const json_t *value, const char *key, struct error *err)
+{
+    const char *text = json_string_value (value);
+
+    if (!text || !*text || strlen (text) >= size)
+        return error_set (err, 0, "\"%s\" wants a text of at most %zu characters", key, size - 1);
+    (void) snprintf (out, size, "%s", text);
+    return 0;
+}
+
+static int
+take_number (unsigned *out, unsigned max, const json_t *value, const char *key, struct error *err)
+{
+    json_int_t n = json_integer_value (value);
+
+    if (!json_is_integer (value) || n < 1 || n > max)
+        return error_set (err, 0, "\"%s\" wants a number from 1 to %u", key, max);
+    *out = (unsigned) n;
+    return 0;
+}
+
+static int
+take_runtimes (struct config *config, json_t *value, struct error *err)
+{
+    size_t i, n = json_array_size (value);
+    json_t *item;
+
+    if (n < 1 || n > CONFIG_RUNTIMES_MAX)
+        return error_set (err, 0, "\"runtimes\" wants a list of 1 to %d names or paths", CONFIG_RUNTIMES_MAX);
+    json_array_foreach (value, i, item) {
+        if (take_text (config->runtimes[i], sizeof config->runtimes[i], item, "runtimes", err) < 0)
+            return -1;
+        if (strchr (config->runtimes[i], '/') && config->runtimes[i][0] != '/')
+            return error_set (err, 0, "\"runtimes\": \"%s\" is neither a name nor an absolute path",
+                              config->runtimes[i]);
+    }
+    config->n_runtimes = (unsigned) n;
+    return 0;
+}
+
+static int
+take_gpu (struct config_gpu *gpu, json_t *value, struct error *err)
+{
+    const char *key;
+    json_t *item;
+
+    json_object_foreach (value, key, item) {
+        int r;
+
+        if (strcmp (key, "match") == 0)
+            r = take_text (gpu->match, sizeof gpu->match, item, "gpus.match", err);
+        else if (strcmp (key, "name") == 0)
+            r = take_text (gpu->name, sizeof gpu->name, item, "gpus.name", err);
+        else if (strcmp (key, "slots") == 0)
+            r = take_number (&gpu->slots, 1000, item, "gpus.slots", err);
+        else
+            r = error_set (err, 0, "unknown key \"gpus.%.60s\" (known: match, name, slots)", key);
+        if (r < 0)
+            return -1;
+    }
+    if (!gpu->match[0])
+        return error_set (err, 0, "an entry of \"gpus\" has no \"match\"");
+    return 0;
+}
+
+static int
+take_gpus (struct config *config, json_t *value, struct error *err)
+{
+    size_t i;
+    json_t *item;
+
+    if (!json_is_array (value) || json_array_size (value) > CONFIG_GPUS_MAX)
+        return error_set (err, 0, "\"gpus\" wants a list of at most %d objects", CONFIG_GPUS_MAX);
+    json_array_foreach (value, i, item) {
+        if (take_gpu (&config->gpus[i], item, err) < 0)
+            return -1;
+    }
+    config->n_gpus = (unsigned) json_array_size (value);
+    return 0;
+}
+
+static int
+take_key (struct config *config, const char *key, json_t *value, struct error *err)
+{
+    unsigned seconds;
+
+    if (strcmp (key, "runtimes") == 0)
+        return take_runtimes (config, value, err);
+    if (strcmp (key, "gpus") == 0)
+        return take_gpus (config, value, err);
+    if (strcmp (key, "slots") == 0)
+        return take_number (&config->slots, 1000, value, key, err);
+    if (strcmp (key, "docker-root") == 0)
+        return take_text (config->docker_root, sizeof config->docker_root, value, key, err);
+    if (strcmp (key, "containerd-root") == 0)
+        return take_text (config->containerd_root, sizeof config->containerd_root, value, key, err);
+    if (strcmp (key, "activate-timeout") == 0) {
+        if (take_number (&seconds, 3600, value, key, err) < 0)
+            return -1;
+        config->activate_timeout_ms = seconds * 1000;
+        return 0;
+    }
+    if (strcmp (key, "image-requests") == 0) {
+        if (!json_is_boolean (value))
+            return error_set (err, 0, "\"image-requests\" is true or false");
+        config->image_requests = json_is_true (value);
+        return 0;
+    }
+    return error_set (err, 0,
+                      "unknown key \"%.60s\" (known: runtimes, gpus, slots, docker-root, containerd-root, "
+                      "activate-timeout, image-requests)",
+                      key);
+}
+
+static int
+parse (struct config *config, const char *text, size_t len, struct error *err)
+{
+    _cleanup_json_ json_t *root = NULL;
+    json_error_t where;
+    const char *key;
+    json_t *value;
+
+    root = json_loadb (text, len, JSON_REJECT_DUPLICATES, &where);
+    if (!root)
+        return error_set (err, 0, "invalid JSON at line %d, column %d: %s", where.line, where.column, where.text);
+    if (!json_is_object (root))
+        return error_set (err, 0, "invalid JSON: not an object");
+    json_object_foreach (root, key, value) {
+        if (take_key (config, key, value, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int
+config_load (struct config *config, struct error *err)
+{
+    const char *path = getenv ("DRI_BROKER_CONFIG");
+    _cleanup_free_ char *text = NULL;
+    struct config parsed;
+    size_t len;
+
+    if (!path)
+        path = "/etc/dri-broker/config.json";
+    config_init (config);
+    if (file_read (path, CONFIG_BYTES_MAX, &text, &len, err) < 0)
+        return err->status == ENOENT ? 0 : -1;
+    parsed = *config;
+    if (parse (&parsed, text, len, err) < 0)
+        return error_wrap (err, "%s", path);
+    *config = parsed;
+    return 0;
+}
+
+const char *
+config_socket (void)
+{
+    const char *path = getenv ("DRI_BROKER_SOCKET");
+
+    return path ? path : "/run/dri-broker/broker.sock";
+}

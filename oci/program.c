@@ -1,0 +1,72 @@
+#include "program.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+static const char *const folders[] = {
+    "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
+};
+
+int
+program_beside (const char *name, char *path, size_t size, struct error *err)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink ("/proc/self/exe", self, sizeof self - 1);
+    char *slash;
+
+    if (n < 0)
+        return error_set (err, errno, "readlink /proc/self/exe");
+    self[n] = '\0';
+    slash = strrchr (self, '/');
+    if (!slash || snprintf (path, size, "%.*s/%s", (int) (slash - self), self, name) >= (int) size)
+        return error_set (err, ENAMETOOLONG, "%s beside %s", name, self);
+    if (access (path, X_OK) < 0)
+        return error_set (err, errno, "%s", path);
+    return 0;
+}
+
+static bool
+is_usable (const char *path)
+{
+    struct stat self, st;
+
+    if (access (path, X_OK) < 0 || stat (path, &st) < 0 || !S_ISREG (st.st_mode))
+        return false;
+    return stat ("/proc/self/exe", &self) < 0 || self.st_dev != st.st_dev || self.st_ino != st.st_ino;
+}
+
+static bool
+find (const char *name, char *path, size_t size)
+{
+    if (strchr (name, '/')) {
+        (void) snprintf (path, size, "%s", name);
+        return is_usable (path);
+    }
+    for (size_t i = 0; i < countof (folders); i++) {
+        (void) snprintf (path, size, "%s/%s", folders[i], name);
+        if (is_usable (path))
+            return true;
+    }
+    return false;
+}
+
+int
+program_find_runtime (const struct config *config, const char *asked, char *path, size_t size, struct error *err)
+{
+    if (asked)
+        return find (asked, path, size)
+                   ? 0
+                   : error_set (err, 0, "--dri-oci-runtime %s: no such program, or dri-runtime itself", asked);
+    for (unsigned i = 0; i < config->n_runtimes; i++)
+        if (find (config->runtimes[i], path, size))
+            return 0;
+    return error_set (err, 0, "no OCI runtime found: install runc or crun, or name one in \"runtimes\" of "
+                              "/etc/dri-broker/config.json");
+}
