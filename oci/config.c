@@ -108,7 +108,7 @@ take_gpus (struct config *config, json_t *value, struct error *err)
 static int
 take_key (struct config *config, const char *key, json_t *value, struct error *err)
 {
-    unsigned seconds;
+    unsigned seconds = 0;
 
     if (strcmp (key, "runtimes") == 0)
         return take_runtimes (config, value, err);

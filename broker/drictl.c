@@ -1,0 +1,489 @@
+/* drictl: what a person asks and tells dri-broker. Prints, and nothing else does: the other files here give
+ * text or values.  */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#include "../oci/cleanup.h"
+#include "client.h"
+#include "explain.h"
+#include "install_docker.h"
+#include "print.h"
+#include "status.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+enum { EXIT_GOOD, EXIT_BAD, EXIT_USAGE, EXIT_NO_BROKER };
+
+/* The broker answers each of our methods at once.  */
+enum { CALL_MS = 10000 };
+
+struct verb {
+    const char *name, *arguments, *summary;
+    int (*run) (const struct verb *verb, int argc, char **argv); /* argv[0] is the program, for getopt */
+};
+
+static int usage_error (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
+
+static int
+usage_error (const char *format, ...)
+{
+    char message[512];
+    va_list args;
+
+    va_start (args, format);
+    (void) vsnprintf (message, sizeof message, format, args);
+    va_end (args);
+    print_line (stderr, "drictl: %s; see drictl --help", message);
+    return EXIT_USAGE;
+}
+
+static int
+fail (int code, const struct error *err)
+{
+    print_line (stderr, "drictl: %s", err->message);
+    return code;
+}
+
+static const char *
+unreachable_hint (int status)
+{
+    switch (status) {
+    case ENOENT:
+    case ECONNREFUSED:
+        return "; is it running? systemctl start dri-broker.socket";
+    case EACCES:
+    case EPERM:
+        return "; add yourself to group dri-broker or use sudo";
+    case ETIMEDOUT:
+    case EAGAIN:
+        return "; what does it wait for? journalctl -u dri-broker";
+    default:
+        return "";
+    }
+}
+
+/* The exit code; *reply, which may be NULL as in client_call, is the caller's where it is EXIT_GOOD. Prints
+ * what went wrong.  */
+static int
+ask (const char *method, json_t *parameters, json_t **reply)
+{
+    struct client client = {.fd = -1};
+    enum client_result result;
+    struct error err = {0};
+
+    result = client_connect (&client, &err);
+    if (result == CLIENT_OK) {
+        result = client_call (&client, method, parameters, CALL_MS, reply, &err);
+        client_close (&client);
+    } else {
+        json_decref (parameters);
+    }
+    if (result == CLIENT_OK)
+        return EXIT_GOOD;
+    if (result == CLIENT_REFUSED)
+        return fail (EXIT_BAD, &err);
+    print_line (stderr, "drictl: %s%s", err.message, unreachable_hint (err.status));
+    return EXIT_NO_BROKER;
+}
+
+/* ASCII only, so that no control character of the upper half is among it. 15 digits print 0.41 as 0.41.  */
+static void
+print_json (const json_t *json)
+{
+    (void) json_dumpf (json, stdout, JSON_INDENT (2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION (15));
+    (void) putchar ('\n');
+}
+
+/* For verbs with one switch. getopt says itself what it does not know.  */
+static int
+parse_switch (int argc, char **argv, const char *name, bool *set)
+{
+    const struct option options[] = {{name, no_argument, NULL, 1}, {0}};
+    int c;
+
+    while ((c = getopt_long (argc, argv, "", options, NULL)) != -1) {
+        if (c != 1)
+            return -1;
+        *set = true;
+    }
+    return 0;
+}
+
+static int
+check_arguments (const struct verb *verb, int given, int wanted)
+{
+    if (given == wanted)
+        return EXIT_GOOD;
+    return usage_error ("%s: too %s arguments, the usage is: drictl %s %s", verb->name,
+                        given < wanted ? "few" : "many", verb->name, verb->arguments);
+}
+
+static int
+run_status (const struct verb *verb, int argc, char **argv)
+{
+    _cleanup_json_ json_t *reply = NULL;
+    bool json = false;
+    int code;
+
+    if (parse_switch (argc, argv, "json", &json) < 0)
+        return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+    code = check_arguments (verb, argc - optind, 0);
+    if (code == EXIT_GOOD)
+        code = ask ("Status", NULL, &reply);
+    if (code != EXIT_GOOD)
+        return code;
+    if (json)
+        print_json (reply);
+    else
+        status_print (reply, time (NULL), stdout);
+    return EXIT_GOOD;
+}
+
+static int
+run_devices (const struct verb *verb, int argc, char **argv)
+{
+    _cleanup_json_ json_t *reply = NULL;
+    bool json = false;
+    int code;
+
+    if (parse_switch (argc, argv, "json", &json) < 0)
+        return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+    code = check_arguments (verb, argc - optind, 0);
+    if (code == EXIT_GOOD)
+        code = ask ("Status", NULL, &reply);
+    if (code != EXIT_GOOD)
+        return code;
+    if (json)
+        print_json (json_object_get (reply, "gpus"));
+    else
+        devices_print (reply, stdout);
+    return EXIT_GOOD;
+}
+
+static int
+run_explain (const struct verb *verb, int argc, char **argv)
+{
+    _cleanup_json_ json_t *reply = NULL;
+    bool json = false;
+    int code;
+
+    if (parse_switch (argc, argv, "json", &json) < 0)
+        return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+    code = check_arguments (verb, argc - optind, 1);
+    if (code == EXIT_GOOD)
+        code = ask ("Explain", json_pack ("{ss}", "container", argv[optind]), &reply);
+    if (code != EXIT_GOOD)
+        return code;
+    if (json)
+        print_json (reply);
+    else
+        explain_print (reply, stdout);
+    return EXIT_GOOD;
+}
+
+static bool
+has_lease (const json_t *status, const char *id)
+{
+    const json_t *lease;
+    size_t i;
+
+    json_array_foreach (json_object_get (status, "leases"), i, lease) {
+        const char *lease_id = json_string_value (json_object_get (lease, "id"));
+
+        if (lease_id && strcmp (lease_id, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "lease" or "container": what name is the name of. 32 hex digits can be both; a lease comes first.  */
+static int
+find_kind (const char *name, const char **kind)
+{
+    _cleanup_json_ json_t *status = NULL;
+    int code;
+
+    *kind = "container";
+    if (strlen (name) != 32 || strspn (name, "0123456789abcdef") != 32)
+        return EXIT_GOOD;
+    code = ask ("Status", NULL, &status);
+    if (code == EXIT_GOOD && has_lease (status, name))
+        *kind = "lease";
+    return code;
+}
+
+static int
+run_release (const struct verb *verb, int argc, char **argv)
+{
+    _cleanup_json_ json_t *reply = NULL;
+    const char *kind, *reason;
+    bool force = false;
+    int code;
+
+    if (parse_switch (argc, argv, "force", &force) < 0)
+        return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+    code = check_arguments (verb, argc - optind, 1);
+    if (code == EXIT_GOOD)
+        code = find_kind (argv[optind], &kind);
+    if (code == EXIT_GOOD)
+        code = ask ("Release", json_pack ("{sssb}", kind, argv[optind], "force", (int) force), &reply);
+    if (code != EXIT_GOOD)
+        return code;
+    print_line (stdout, "Released %s %s.", kind, argv[optind]);
+    reason = json_string_value (json_object_get (reply, "reason"));
+    if (reason && *reason)
+        print_line (stdout, "The readiness gate had said: %s", reason);
+    return EXIT_GOOD;
+}
+
+enum { OPTION_DEFAULT_RUNTIME = 1, OPTION_DRY_RUN, OPTION_CONFIG, OPTION_RUNTIME };
+
+static int
+parse_install (int argc, char **argv, const struct option *options, struct docker_install *how)
+{
+    int c;
+
+    while ((c = getopt_long (argc, argv, "", options, NULL)) != -1) {
+        switch (c) {
+        case OPTION_DEFAULT_RUNTIME:
+            how->default_runtime = true;
+            break;
+        case OPTION_DRY_RUN:
+            how->dry_run = true;
+            break;
+        case OPTION_CONFIG:
+            how->config = optarg;
+            break;
+        case OPTION_RUNTIME:
+            how->runtime = optarg;
+            break;
+        default:
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+check_engine (const struct verb *verb, int argc, char **argv)
+{
+    int code = check_arguments (verb, argc - optind, 1);
+
+    if (code == EXIT_GOOD && strcmp (argv[optind], "docker") != 0)
+        return usage_error ("%s: no engine \"%s\"; docker is the one to name", verb->name, argv[optind]);
+    return code;
+}
+
+static int
+install_error (const struct error *err)
+{
+    bool denied = err->status == EACCES || err->status == EPERM;
+
+    print_line (stderr, "drictl: %s%s", err->message, denied ? "; run it as root, with sudo" : "");
+    return EXIT_BAD;
+}
+
+static void
+print_change (const char *key, const char *before, const char *after)
+{
+    if (strcmp (before, after) != 0)
+        print_line (stdout, "  %s: %s -> %s", key, *before ? before : "none", *after ? after : "none");
+}
+
+static void
+print_changes (const struct docker_install *how, const struct docker_outcome *done)
+{
+    _cleanup_free_ char *entry = NULL;
+    _cleanup_free_ char *new_entry = NULL;
+    _cleanup_free_ char *name = NULL;
+    _cleanup_free_ char *new_name = NULL;
+    struct error ignored;
+
+    if (!done->after.data && !how->dry_run)
+        print_line (stdout, "%s: removed, it had nothing else:", how->config);
+    else
+        print_line (stdout, "%s%s:", how->config, how->dry_run ? " would change" : "");
+    if (daemon_json_values (&done->before, &entry, &name, &ignored) < 0
+        || daemon_json_values (&done->after, &new_entry, &new_name, &ignored) < 0)
+        return;
+    print_change ("runtimes.dri", entry, new_entry);
+    print_change ("default-runtime", name, new_name);
+}
+
+static void
+print_check (enum docker_check check)
+{
+    switch (check) {
+    case CHECK_PASSED:
+        print_line (stdout, "Checked with dockerd --validate.");
+        break;
+    case CHECK_TOO_OLD:
+        print_line (stdout, "Not checked: this dockerd has no --validate (it came with 23).");
+        break;
+    case CHECK_NO_DOCKERD:
+        print_line (stdout, "Not checked: dockerd is not on PATH.");
+        break;
+    case CHECK_NONE:
+        break;
+    }
+}
+
+/* True where there is a next step to tell.  */
+static bool
+print_outcome (const struct docker_install *how, const struct docker_outcome *done)
+{
+    if (done->bad_backup)
+        print_line (stderr, "drictl: %s.dri-broker-backup is not valid JSON and is not used", how->config);
+    if (text_same (&done->before, &done->after)) {
+        print_line (stdout, "%s: nothing to do.", how->config);
+        return false;
+    }
+    print_changes (how, done);
+    print_check (done->check);
+    return !how->dry_run;
+}
+
+static int
+run_install (const struct verb *verb, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"default-runtime", no_argument, NULL, OPTION_DEFAULT_RUNTIME},
+        {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+        {"config", required_argument, NULL, OPTION_CONFIG},
+        {"runtime", required_argument, NULL, OPTION_RUNTIME},
+        {0},
+    };
+    struct docker_install how = {.config = "/etc/docker/daemon.json"};
+    struct docker_outcome done;
+    char runtime[PATH_MAX];
+    struct error err;
+    int code;
+
+    if (parse_install (argc, argv, options, &how) < 0)
+        return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+    code = check_engine (verb, argc, argv);
+    if (code != EXIT_GOOD)
+        return code;
+    if (!how.runtime && docker_find_runtime (runtime, sizeof runtime, &err) < 0)
+        return install_error (&err);
+    if (!how.runtime)
+        how.runtime = runtime;
+    if (docker_install (&how, &done, &err) < 0)
+        return install_error (&err);
+    if (print_outcome (&how, &done)) {
+        print_line (stdout, "What was there before is in %s.dri-broker-backup.", how.config);
+        print_line (stdout, "Next: systemctl reload docker");
+        if (how.default_runtime)
+            print_line (stdout, "Containers that exist keep their runtime until they are created anew.");
+    }
+    docker_outcome_finish (&done);
+    return EXIT_GOOD;
+}
+
+static int
+run_uninstall (const struct verb *verb, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+        {"config", required_argument, NULL, OPTION_CONFIG},
+        {0},
+    };
+    struct docker_install how = {.config = "/etc/docker/daemon.json"};
+    struct docker_outcome done;
+    struct error err;
+    int code;
+
+    if (parse_install (argc, argv, options, &how) < 0)
+        return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+    code = check_engine (verb, argc, argv);
+    if (code != EXIT_GOOD)
+        return code;
+    if (docker_uninstall (&how, &done, &err) < 0)
+        return install_error (&err);
+    if (print_outcome (&how, &done)) {
+        print_line (stdout, "Next: systemctl reload docker");
+        print_line (stdout,
+                    "Containers that were created with runtime dri start again once they are created anew.");
+    }
+    docker_outcome_finish (&done);
+    return EXIT_GOOD;
+}
+
+static const struct verb verbs[] = {
+    {"status", "[--json]", "GPUs, leases, and who waits", run_status},
+    {"devices", "[--json]", "GPUs and their device nodes", run_devices},
+    {"explain", "CONTAINER [--json]", "what it asked for and got, and why", run_explain},
+    {"release", "CONTAINER|LEASE [--force]", "end a lease", run_release},
+    {"install", "docker [OPTION]...", "make dri-runtime known to Docker", run_install},
+    {"uninstall", "docker [OPTION]...", "undo what install did", run_uninstall},
+};
+
+static int
+print_help (void)
+{
+    (void) puts ("Usage: drictl COMMAND [ARGUMENT]...\n"
+                 "Shows and ends the GPU leases of containers, see drictl(1).\n");
+    for (size_t i = 0; i < countof (verbs); i++)
+        (void) printf ("  %-9s %-26s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
+    (void) puts ("\n"
+                 "  --json             what the broker answers, as JSON\n"
+                 "  --force            release: also while the container runs\n"
+                 "  --dry-run          install, uninstall: show the change only\n"
+                 "  --config FILE      install, uninstall: not /etc/docker/daemon.json\n"
+                 "  --default-runtime  install: also for containers that name no runtime\n"
+                 "  --runtime PATH     install: not the dri-runtime beside drictl\n"
+                 "  --help, --version\n"
+                 "\n"
+                 "Exit status: 0 good, 1 not good, 2 usage, 3 the broker cannot be reached.");
+    return EXIT_GOOD;
+}
+
+static int
+run (int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+
+    if (!name)
+        return usage_error ("no command");
+    if (strcmp (name, "--help") == 0 || strcmp (name, "-h") == 0)
+        return print_help ();
+    if (strcmp (name, "--version") == 0) {
+        (void) puts ("drictl " VERSION);
+        return EXIT_GOOD;
+    }
+    for (size_t i = 0; i < countof (verbs); i++) {
+        if (strcmp (name, verbs[i].name) == 0) {
+            for (int j = 2; j < argc; j++)
+                if (strcmp (argv[j], "--help") == 0)
+                    return print_help ();
+            argv[1] = argv[0];
+            return verbs[i].run (&verbs[i], argc - 1, argv + 1);
+        }
+    }
+    return usage_error ("no command \"%s\"", name);
+}
+
+int
+main (int argc, char **argv)
+{
+    static char program[] = "drictl";
+    int code;
+
+    (void) setlocale (LC_ALL, "");
+    if (argc > 0)
+        argv[0] = program;
+    code = run (argc, argv);
+    if (fflush (stdout) != 0 || ferror (stdout)) {
+        print_line (stderr, "drictl: standard output: %s", strerror (errno));
+        return code == EXIT_GOOD ? EXIT_BAD : code;
+    }
+    return code;
+}

@@ -1,0 +1,141 @@
+#include "lease.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../oci/cleanup.h"
+
+int
+order_parse (struct order *order, json_t *parameters, struct error *err)
+{
+    const json_t *request = json_object_get (parameters, "request");
+
+    if (!json_is_object (request))
+        return error_set (err, 0, "request is missing");
+    if (container_from_json (&order->container, json_object_get (parameters, "container"), err) < 0
+        || workload_from_json (&order->workload, json_object_get (parameters, "workload"), err) < 0
+        || request_from_json (&order->request, request, err) < 0)
+        return -1;
+    order->parameters = json_incref (parameters);
+    return 0;
+}
+
+void
+order_finish (struct order *order)
+{
+    json_decref (order->parameters);
+    order->parameters = NULL;
+}
+
+void
+leases_init (struct leases *leases)
+{
+    leases->n = 0;
+    for (unsigned i = 0; i < LEASES_MAX; i++)
+        leases->order[i] = (uint16_t) i;
+}
+
+struct lease *
+lease_take (struct leases *leases)
+{
+    struct lease *lease;
+
+    if (leases->n == LEASES_MAX)
+        return NULL;
+    lease = &leases->table[leases->order[leases->n++]];
+    *lease = (struct lease){.pidfd = -1};
+    return lease;
+}
+
+void
+lease_drop (struct leases *leases, struct lease *lease)
+{
+    uint16_t index = (uint16_t) (lease - leases->table);
+
+    order_finish (&lease->order);
+    lease->state = LEASE_FREE;
+    for (unsigned i = 0; i < leases->n; i++)
+        if (leases->order[i] == index) {
+            leases->n--;
+            leases->order[i] = leases->order[leases->n];
+            leases->order[leases->n] = index;
+            return;
+        }
+}
+
+struct lease *
+lease_find (struct leases *leases, const char *id)
+{
+    struct lease *lease;
+
+    leases_foreach (leases, lease) {
+        if (strcmp (lease->id, id) == 0)
+            return lease;
+    }
+    return NULL;
+}
+
+bool
+container_is (const struct container *container, const char *text)
+{
+    size_t len = strlen (text);
+
+    return strcmp (container->id, text) == 0 || strcmp (container->name, text) == 0
+           || (len >= 12 && strncmp (container->id, text, len) == 0);
+}
+
+struct lease *
+lease_find_container (struct leases *leases, const char *text)
+{
+    struct lease *found = NULL, *lease;
+
+    leases_foreach (leases, lease) {
+        if (container_is (&lease->order.container, text) && (!found || lease->since > found->since))
+            found = lease;
+    }
+    return found;
+}
+
+const char *
+lease_state_name (const struct lease *lease)
+{
+    static const char *const names[] = {"free", "granted", "active", "without"};
+
+    return names[lease->state];
+}
+
+void
+gpus_names (const struct gpus *gpus, uint32_t set, char *out, size_t size)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (unsigned i = 0; i < GPUS_MAX; i++)
+        if ((set & (1U << i)) && len < size)
+            len += (size_t) snprintf (out + len, size - len, "%s%s", len ? "," : "", gpus->table[i].name);
+}
+
+static json_t *
+readiness_to_json (const struct lease *lease)
+{
+    if (lease->level == READY_AUTO)
+        return json_null ();
+    return json_pack ("{s:s s:b s:s}", "level", ready_name (lease->level), "ok", lease->ready, "reason",
+                      lease->verdict);
+}
+
+json_t *
+lease_to_json (const struct lease *lease, const struct gpus *gpus)
+{
+    const struct request *req = &lease->order.request;
+    char names[128];
+
+    gpus_names (gpus, lease->gpus, names, sizeof names);
+    return json_pack ("{s:s s:s s:o s:o s:s s:s s:i s:o s:o s:I s:o s:s s:n s:n}", "id", lease->id, "state",
+                      lease_state_name (lease), "container", container_to_json (&lease->order.container), "gpu",
+                      lease->gpus ? json_string (names) : json_null (), "access", access_name (req->access), "class",
+                      class_name (req->class), "slots", (int) req->slots, "share",
+                      req->share ? json_integer (req->share) : json_null (), "pid",
+                      lease->pid ? json_integer (lease->pid) : json_null (), "since", (json_int_t) lease->since,
+                      "ready", readiness_to_json (lease), "reason", lease->decision, "engines", "memory");
+}

@@ -1,0 +1,148 @@
+#include "leasedir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+
+#include "../oci/cleanup.h"
+
+int
+leasedir_open (struct leasedir *dir, const char *path, struct error *err)
+{
+    _cleanup_close_ int fd = -1;
+    struct statvfs fs;
+    struct stat st;
+
+    if (strlen (path) >= sizeof dir->path || path[0] != '/')
+        return error_set (err, 0, "lease root %s: not an absolute path of less than %zu characters", path,
+                          sizeof dir->path);
+    fd = open (path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return error_set (err, errno, "lease root %s (systemctl start 'run-dri\\x2dbroker-leases.mount')", path);
+    if (fstat (fd, &st) < 0 || fstatvfs (fd, &fs) < 0)
+        return error_set (err, errno, "lease root %s", path);
+    if (st.st_uid != geteuid () || (st.st_mode & 022))
+        return error_set (err, 0, "lease root %s: others may write there (chown root, chmod 0711)", path);
+    if (fs.f_flag & ST_NODEV)
+        return error_set (err, 0, "lease root %s is on a nodev mount, where no device node can be opened: "
+                                  "mount a tmpfs there without nodev",
+                          path);
+    dir->root = steal_fd (&fd);
+    (void) snprintf (dir->path, sizeof dir->path, "%s", path);
+    return 0;
+}
+
+static int
+make_nodes (int fd, const struct layout *layout, struct error *err)
+{
+    for (unsigned i = 0; i < layout->n_nodes; i++) {
+        const struct layout_node *node = &layout->nodes[i];
+
+        /* The broker's umask is 0: the mode is as it stands here. Until the chown the node is root's alone.  */
+        if (mknodat (fd, node->node.name, S_IFCHR | node->mode, makedev (node->node.major, node->node.minor)) < 0)
+            return error_set (err, errno, "mknod %s", node->node.name);
+        if ((node->uid != 0 || node->gid != 0)
+            && fchownat (fd, node->node.name, node->uid, node->gid, AT_SYMLINK_NOFOLLOW) < 0)
+            return error_set (err, errno, "chown %s", node->node.name);
+    }
+    return 0;
+}
+
+static int
+make_links (int fd, const struct layout *layout, struct error *err)
+{
+    if (layout->n_links > 0 && mkdirat (fd, "by-path", 0755) < 0)
+        return error_set (err, errno, "mkdir by-path");
+    for (unsigned i = 0; i < layout->n_links; i++) {
+        char name[112];
+
+        (void) snprintf (name, sizeof name, "by-path/%s", layout->links[i].name);
+        if (symlinkat (layout->links[i].target, fd, name) < 0)
+            return error_set (err, errno, "symlink %s", name);
+    }
+    return 0;
+}
+
+int
+leasedir_make (const struct leasedir *dir, const char *id, const struct layout *layout, struct error *err)
+{
+    _cleanup_close_ int fd = -1;
+
+    if (mkdirat (dir->root, id, 0755) < 0)
+        return error_set (err, errno, "the lease directory in %s", dir->path);
+    fd = openat (dir->root, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        error_set (err, errno, "open");
+    if (fd < 0 || make_nodes (fd, layout, err) < 0 || make_links (fd, layout, err) < 0) {
+        leasedir_remove (dir, id);
+        return error_wrap (err, "the lease directory in %s", dir->path);
+    }
+    return 0;
+}
+
+/* Unlinks what is in a directory, but does not go down: a lease directory holds nothing deeper than by-path.  */
+static void
+unlink_entries (int parent, const char *name)
+{
+    int fd = openat (parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *entries = fd >= 0 ? fdopendir (fd) : NULL;
+    const struct dirent *entry;
+
+    if (!entries) {
+        if (fd >= 0)
+            (void) close (fd);
+        return;
+    }
+    for (entry = readdir (entries); entry; entry = readdir (entries))
+        if (entry->d_type != DT_DIR)
+            (void) unlinkat (fd, entry->d_name, 0);
+    (void) closedir (entries);
+}
+
+void
+leasedir_empty (const struct leasedir *dir, const char *id)
+{
+    char by_path[48];
+
+    (void) snprintf (by_path, sizeof by_path, "%s/by-path", id);
+    unlink_entries (dir->root, by_path);
+    (void) unlinkat (dir->root, by_path, AT_REMOVEDIR);
+    unlink_entries (dir->root, id);
+}
+
+void
+leasedir_remove (const struct leasedir *dir, const char *id)
+{
+    leasedir_empty (dir, id);
+    (void) unlinkat (dir->root, id, AT_REMOVEDIR);
+}
+
+bool
+leasedir_exists (const struct leasedir *dir, const char *id)
+{
+    return faccessat (dir->root, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void
+leasedir_sweep (const struct leasedir *dir, bool (*keep) (void *userdata, const char *id), void *userdata)
+{
+    int fd = openat (dir->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = fd >= 0 ? fdopendir (fd) : NULL;
+    const struct dirent *entry;
+
+    if (!entries) {
+        if (fd >= 0)
+            (void) close (fd);
+        return;
+    }
+    for (entry = readdir (entries); entry; entry = readdir (entries))
+        if (strlen (entry->d_name) == 32 && strspn (entry->d_name, "0123456789abcdef") == 32
+            && !keep (userdata, entry->d_name))
+            leasedir_remove (dir, entry->d_name);
+    (void) closedir (entries);
+}

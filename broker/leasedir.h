@@ -1,0 +1,33 @@
+/* The lease directories: <root>/<lease>/ with nodes of their own.
+ *
+ * The root is a tmpfs of its own, not nodev, mounted before the broker starts; a lease's name is 128 random
+ * bits, so that a local user who has the workload's uid cannot find its nodes.  */
+#ifndef DRI_LEASEDIR_H
+#define DRI_LEASEDIR_H
+
+#include "../oci/error.h"
+#include "layout.h"
+
+struct leasedir {
+    int root; /* owned */
+    char path[160];
+};
+
+/* Errors: no directory, not ours alone to write, or on a file system where device nodes cannot be opened.  */
+int leasedir_open (struct leasedir *dir, const char *path, struct error *err);
+
+/* Makes <root>/<id>. On failure nothing is left of it.  */
+int leasedir_make (const struct leasedir *dir, const char *id, const struct layout *layout, struct error *err);
+
+/* Takes the nodes out of a directory that a container may have mounted.  */
+void leasedir_empty (const struct leasedir *dir, const char *id);
+
+/* Removes it, whatever is there of it; that it is not there is no error.  */
+void leasedir_remove (const struct leasedir *dir, const char *id);
+
+bool leasedir_exists (const struct leasedir *dir, const char *id);
+
+/* Removes every directory with the name of a lease for which keep says no.  */
+void leasedir_sweep (const struct leasedir *dir, bool (*keep) (void *userdata, const char *id), void *userdata);
+
+#endif

@@ -1,0 +1,467 @@
+#include "leasing.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "../oci/cleanup.h"
+#include "layout.h"
+#include "process.h"
+#include "recovery.h"
+
+static void run_queue (struct leasing *l);
+
+static const void **
+holder_of (struct leasing *l, const struct lease *lease)
+{
+    return &l->holders[lease - l->leases.table];
+}
+
+static int
+make_id (char id[33], struct error *err)
+{
+    unsigned char random[16];
+
+    if (getrandom (random, sizeof random, 0) != (ssize_t) sizeof random)
+        return error_set (err, errno, "getrandom");
+    for (unsigned i = 0; i < sizeof random; i++)
+        (void) snprintf (id + 2 * i, 3, "%02x", random[i]);
+    return 0;
+}
+
+static void
+note_journal (struct leasing *l, json_t *record)
+{
+    struct error err = {0};
+
+    /* What is lost here a restart finds out by itself: the process is gone, or the directory is.  */
+    if (journal_append (&l->journal, record, &err) < 0)
+        (void) fprintf (stderr, "%s\n", err.message);
+    if (journal_is_long (&l->journal) && recovery_rewrite_journal (l, &err) < 0)
+        (void) fprintf (stderr, "%s\n", err.message);
+}
+
+/* --- release --- */
+
+static void
+unwatch (struct lease *lease)
+{
+    lease->watch = sd_event_source_disable_unref (lease->watch);
+    if (lease->pidfd >= 0)
+        (void) close (lease->pidfd);
+    lease->pidfd = -1;
+}
+
+static void
+drop (struct leasing *l, struct lease *lease)
+{
+    unwatch (lease);
+    *holder_of (l, lease) = NULL;
+    lease_drop (&l->leases, lease);
+}
+
+void
+leasing_release (struct leasing *l, struct lease *lease)
+{
+    leasedir_remove (&l->dir, lease->id);
+    note_journal (l, recovery_release_record (lease));
+    drop (l, lease);
+    run_queue (l);
+}
+
+static int
+on_exit_of (sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct leasing *l = userdata;
+    struct lease *lease;
+
+    (void) source;
+    (void) revents;
+    leases_foreach (&l->leases, lease) {
+        if (lease->pidfd == fd) {
+            leasing_release (l, lease);
+            break;
+        }
+    }
+    return 0;
+}
+
+/* --- grant --- */
+
+static void
+remember_refusal (struct leasing *l, struct order *order, const char *reason)
+{
+    struct refusal *refusal = &l->refusals[l->next_refusal];
+
+    l->next_refusal = (l->next_refusal + 1) % REFUSALS_MAX;
+    order_finish (&refusal->order);
+    refusal->order = *order;
+    order->parameters = NULL;
+    refusal->at = (int64_t) time (NULL);
+    (void) snprintf (refusal->reason, sizeof refusal->reason, "%s", reason);
+}
+
+/* Journal, directory, in this order. On failure nothing is left and the order is still the caller's.  */
+static int
+make_lease (struct leasing *l, struct lease *lease, const struct order *order, const struct decision *decision,
+            struct layout *layout, struct error *err)
+{
+    if (layout_make (layout, l->gpus, decision->gpus, order, err) < 0 || make_id (lease->id, err) < 0)
+        return -1;
+    lease->order = *order;
+    lease->state = LEASE_GRANTED;
+    lease->gpus = decision->gpus;
+    lease->since = (int64_t) time (NULL);
+    lease->expires = alarm_now () + (uint64_t) l->config->activate_timeout_ms * 1000;
+    (void) snprintf (lease->decision, sizeof lease->decision, "%s", decision->reason);
+    if (journal_append (&l->journal, recovery_grant_record (lease, l->gpus), err) < 0)
+        return -1;
+    if (leasedir_make (&l->dir, lease->id, layout, err) < 0) {
+        note_journal (l, recovery_release_record (lease));
+        return -1;
+    }
+    return 0;
+}
+
+static void
+refuse (struct leasing *l, void *client, struct order *order, const char *reason)
+{
+    l->answer (l->userdata, client, NULL, reason);
+    remember_refusal (l, order, reason);
+}
+
+/* decision->gpus empty: a lease without a GPU, for a container that may start so.  */
+static void
+grant (struct leasing *l, void *client, struct order *order, bool detached, const struct decision *decision)
+{
+    static struct layout layout; /* large */
+    struct lease *lease = lease_take (&l->leases);
+    struct grant granted = {0};
+    struct error err = {0};
+
+    if (!lease) {
+        refuse (l, client, order, "all 256 leases are in use (drictl status)");
+        return;
+    }
+    if (make_lease (l, lease, order, decision, &layout, &err) < 0) {
+        lease->order.parameters = NULL;
+        lease_drop (&l->leases, lease);
+        refuse (l, client, order, err.message);
+        return;
+    }
+    *holder_of (l, lease) = detached ? NULL : client;
+    alarm_need (&l->alarm, lease->expires);
+    layout_to_grant (&layout, &granted);
+    memcpy (granted.lease, lease->id, sizeof granted.lease);
+    (void) snprintf (granted.directory, sizeof granted.directory, "%s/%s", l->dir.path, lease->id);
+    gpus_names (l->gpus, lease->gpus, granted.gpus, sizeof granted.gpus);
+    if (decision->gpus == 0)
+        (void) snprintf (granted.reason, sizeof granted.reason, "%s", decision->reason);
+    l->answer (l->userdata, client, &granted, NULL);
+}
+
+/* --- the queue --- */
+
+static struct waiter *
+add_waiter (struct leasing *l, void *client, struct order *order, bool detached, const struct decision *decision)
+{
+    for (unsigned i = 0; i < WAITERS_MAX; i++) {
+        struct waiter *w = &l->waiters[i];
+
+        if (w->client)
+            continue;
+        *w = (struct waiter){
+            .client = client,
+            .detached = detached,
+            .order = *order,
+            .since = (int64_t) time (NULL),
+            .sequence = l->next_sequence++,
+            .deadline = alarm_now () + (uint64_t) order->request.wait_ms * 1000,
+            .candidates = decision->candidates,
+        };
+        (void) snprintf (w->reason, sizeof w->reason, "%s", decision->reason);
+        alarm_need (&l->alarm, w->deadline);
+        return w;
+    }
+    return NULL;
+}
+
+static bool
+waits_before (const struct waiter *a, const struct waiter *b)
+{
+    if (arbiter_before (&a->order.request, &b->order.request))
+        return true;
+    return !arbiter_before (&b->order.request, &a->order.request) && a->sequence < b->sequence;
+}
+
+struct waiter *
+leasing_next_waiter (struct leasing *l, const struct waiter *after)
+{
+    struct waiter *next = NULL;
+
+    for (unsigned i = 0; i < WAITERS_MAX; i++) {
+        struct waiter *w = &l->waiters[i];
+
+        if (w->client && (!after || waits_before (after, w)) && (!next || waits_before (w, next)))
+            next = w;
+    }
+    return next;
+}
+
+/* Takes the waiter out of the queue; what it held is the caller's.  */
+static struct waiter
+take_waiter (struct waiter *waiter)
+{
+    struct waiter taken = *waiter;
+
+    waiter->client = NULL;
+    waiter->order.parameters = NULL;
+    return taken;
+}
+
+/* Everybody in turn; whom an earlier one still waits for is reserved.  */
+static void
+run_queue (struct leasing *l)
+{
+    struct waiter *w = leasing_next_waiter (l, NULL);
+    uint32_t reserved = 0;
+
+    while (w) {
+        struct waiter at = *w;
+        struct decision decision;
+
+        arbiter_decide (l->gpus, &l->leases, &w->order.request, reserved, &decision);
+        if (decision.verdict == VERDICT_WAIT) {
+            w->candidates = decision.candidates;
+            (void) snprintf (w->reason, sizeof w->reason, "%s", decision.reason);
+            reserved |= decision.candidates;
+        } else {
+            struct waiter taken = take_waiter (w);
+
+            if (decision.verdict == VERDICT_GRANT)
+                grant (l, taken.client, &taken.order, taken.detached, &decision);
+            else
+                refuse (l, taken.client, &taken.order, decision.reason);
+        }
+        w = leasing_next_waiter (l, &at);
+    }
+}
+
+/* For whom waiting has no end that would help: without a GPU if it may be, else not at all.  */
+static void
+give_up (struct leasing *l, void *client, struct order *order, bool detached, struct decision *decision)
+{
+    if (order->request.on_failure != FAILURE_START_WITHOUT) {
+        refuse (l, client, order, decision->reason);
+        return;
+    }
+    decision->gpus = 0;
+    grant (l, client, order, detached, decision);
+}
+
+static uint32_t
+reserved_before (const struct leasing *l, const struct request *req)
+{
+    uint32_t reserved = 0;
+
+    for (unsigned i = 0; i < WAITERS_MAX; i++)
+        if (l->waiters[i].client && !arbiter_before (req, &l->waiters[i].order.request))
+            reserved |= l->waiters[i].candidates;
+    return reserved;
+}
+
+void
+leasing_acquire (struct leasing *l, void *client, struct order *order, bool detached)
+{
+    struct decision decision;
+
+    arbiter_decide (l->gpus, &l->leases, &order->request, reserved_before (l, &order->request), &decision);
+    if (decision.verdict == VERDICT_GRANT)
+        grant (l, client, order, detached, &decision);
+    else if (decision.verdict == VERDICT_REFUSE || order->request.wait_ms == 0)
+        give_up (l, client, order, detached, &decision);
+    else if (!add_waiter (l, client, order, detached, &decision))
+        refuse (l, client, order, "64 containers wait for a GPU already (drictl status)");
+}
+
+bool
+leasing_client_waits (const struct leasing *l, const void *client)
+{
+    for (unsigned i = 0; i < WAITERS_MAX; i++)
+        if (l->waiters[i].client == client)
+            return true;
+    return false;
+}
+
+bool
+leasing_client_holds (const struct leasing *l, const void *client)
+{
+    const struct lease *lease;
+
+    leases_foreach (&l->leases, lease) {
+        if (l->holders[lease - l->leases.table] == client)
+            return true;
+    }
+    return false;
+}
+
+void
+leasing_client_gone (struct leasing *l, const void *client)
+{
+    bool queue_changed = false;
+    unsigned i = 0;
+
+    for (unsigned j = 0; j < WAITERS_MAX; j++)
+        if (l->waiters[j].client == client) {
+            struct waiter gone = take_waiter (&l->waiters[j]);
+
+            order_finish (&gone.order);
+            queue_changed = true;
+        }
+    while (i < l->leases.n) {
+        struct lease *lease = &l->leases.table[l->leases.order[i]];
+
+        if (*holder_of (l, lease) != client) {
+            i++;
+            continue;
+        }
+        /* The table changes; begin anew.  */
+        leasing_release (l, lease);
+        i = 0;
+    }
+    if (queue_changed)
+        run_queue (l);
+}
+
+/* --- deadlines --- */
+
+static bool
+expire_lease (struct leasing *l, uint64_t now, uint64_t *next)
+{
+    struct lease *lease;
+
+    leases_foreach (&l->leases, lease) {
+        if (lease->state != LEASE_GRANTED)
+            continue;
+        if (lease->expires <= now) {
+            (void) fprintf (stderr, "container %s: its grant was never taken up; released\n",
+                            container_label (&lease->order.container));
+            leasing_release (l, lease);
+            return true;
+        }
+        if (*next == 0 || lease->expires < *next)
+            *next = lease->expires;
+    }
+    return false;
+}
+
+static uint64_t
+on_alarm (void *userdata, uint64_t now)
+{
+    struct leasing *l = userdata;
+    uint64_t next = 0;
+
+    for (unsigned i = 0; i < WAITERS_MAX; i++) {
+        struct waiter *w = &l->waiters[i];
+
+        if (w->client && w->deadline <= now) {
+            struct waiter late = take_waiter (w);
+            struct decision decision = {.verdict = VERDICT_WAIT};
+
+            (void) snprintf (decision.reason, sizeof decision.reason, "%.200s (waited %u s)", late.reason,
+                             late.order.request.wait_ms / 1000);
+            give_up (l, late.client, &late.order, late.detached, &decision);
+        }
+    }
+    while (expire_lease (l, now, &next))
+        next = 0;
+    run_queue (l);
+    for (unsigned i = 0; i < WAITERS_MAX; i++)
+        if (l->waiters[i].client && (next == 0 || l->waiters[i].deadline < next))
+            next = l->waiters[i].deadline;
+    return next;
+}
+
+/* --- a container takes its grant up --- */
+
+int
+leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err)
+{
+    _cleanup_close_ int fd = process_hold (pid, start);
+    sd_event_source *watch = NULL;
+    int r;
+
+    if (fd < 0)
+        return error_set (err, 0, "process %d is gone", (int) pid);
+    r = sd_event_add_io (l->event, &watch, fd, EPOLLIN, on_exit_of, l);
+    if (r < 0)
+        return error_set (err, -r, "watch process %d", (int) pid);
+    unwatch (lease);
+    lease->watch = watch;
+    lease->pidfd = steal_fd (&fd);
+    lease->pid = pid;
+    lease->start = start ? start : process_start_time (pid);
+    return 0;
+}
+
+int
+leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, struct error *err)
+{
+    if (leasing_watch (l, lease, pid, 0, err) < 0)
+        return -1;
+    lease->state = lease->gpus ? LEASE_ACTIVE : LEASE_WITHOUT;
+    *holder_of (l, lease) = NULL;
+    return journal_append (&l->journal, recovery_activate_record (lease), err);
+}
+
+void
+leasing_report (struct leasing *l, struct lease *lease, enum request_ready level, bool ok, const char *reason)
+{
+    lease->level = level;
+    lease->ready = ok;
+    (void) snprintf (lease->verdict, sizeof lease->verdict, "%s", reason);
+    if (!ok && lease->order.request.on_failure == FAILURE_START_WITHOUT) {
+        leasedir_empty (&l->dir, lease->id);
+        lease->gpus = 0;
+        lease->state = LEASE_WITHOUT;
+        (void) snprintf (lease->decision, sizeof lease->decision, "%s", reason);
+    }
+    note_journal (l, recovery_report_record (lease));
+    if (lease->gpus == 0)
+        run_queue (l);
+}
+
+void
+leasing_gpus_changed (struct leasing *l)
+{
+    run_queue (l);
+}
+
+int
+leasing_start (struct leasing *l, sd_event *event, const char *lease_root, const char *journal, struct error *err)
+{
+    l->event = event;
+    l->journal.fd = -1;
+    leases_init (&l->leases);
+    if (alarm_init (&l->alarm, event, on_alarm, l, err) < 0 || leasedir_open (&l->dir, lease_root, err) < 0)
+        return -1;
+    return recovery_run (l, journal, err);
+}
+
+void
+leasing_finish (struct leasing *l)
+{
+    while (l->leases.n > 0)
+        drop (l, &l->leases.table[l->leases.order[0]]);
+    for (unsigned i = 0; i < WAITERS_MAX; i++)
+        if (l->waiters[i].client)
+            order_finish (&l->waiters[i].order);
+    for (unsigned i = 0; i < REFUSALS_MAX; i++)
+        order_finish (&l->refusals[i].order);
+    journal_close (&l->journal);
+    (void) close (l->dir.root);
+    alarm_finish (&l->alarm);
+}

@@ -1,0 +1,88 @@
+/* The life of leases: the arbiter's decisions put into effect on directories, processes and the journal.
+ *
+ *   Acquire -> granted -> (Activate) -> active -> (process ends, Release) -> gone
+ *                    \-> (connection ends, expiry) -> gone
+ *
+ * The order of effects makes a kill at any moment harmless: the journal is written before a lease's directory
+ * is made and after it is removed, and a start removes every directory that the journal does not know.  */
+#ifndef DRI_LEASING_H
+#define DRI_LEASING_H
+
+#include <systemd/sd-event.h>
+
+#include "../oci/config.h"
+#include "../oci/error.h"
+#include "alarm.h"
+#include "arbiter.h"
+#include "gpu.h"
+#include "journal.h"
+#include "lease.h"
+#include "leasedir.h"
+
+enum { WAITERS_MAX = 64, REFUSALS_MAX = 32 };
+
+/* An Acquire whose turn has not come.  */
+struct waiter {
+    void *client; /* NULL: the entry is unused */
+    bool detached;
+    struct order order;
+    int64_t since;     /* seconds since the epoch */
+    uint64_t sequence; /* order of arrival */
+    uint64_t deadline; /* µs */
+    uint32_t candidates;
+    char reason[256];
+};
+
+/* A container that got nothing, remembered for Explain.  */
+struct refusal {
+    struct order order;
+    int64_t at;
+    char reason[256];
+};
+
+struct leasing {
+    sd_event *event;
+    const struct config *config;
+    struct gpus *gpus;
+    struct leases leases;
+    struct waiter waiters[WAITERS_MAX];
+    struct refusal refusals[REFUSALS_MAX]; /* a ring */
+    unsigned next_refusal;
+    uint64_t next_sequence;
+    struct leasedir dir;
+    struct journal journal;
+    struct alarm alarm;
+    const void *holders[LEASES_MAX]; /* per lease: the client whose end ends a granted one, or NULL */
+    /* Answers a client's Acquire, at once or later. grant NULL: refused, with the reason.  */
+    void (*answer) (void *userdata, void *client, const struct grant *grant, const char *reason);
+    void *userdata;
+};
+
+/* Reads the journal and goes on from there. The caller has set config, gpus, answer and userdata.  */
+int leasing_start (struct leasing *l, sd_event *event, const char *lease_root, const char *journal,
+                   struct error *err);
+/* Leases outlive the broker: nothing is released.  */
+void leasing_finish (struct leasing *l);
+
+/* Takes the order over. answer() is called before or after this returns. Not detached: the end of the client
+ * (leasing_client_gone) ends the grant, until it is active.  */
+void leasing_acquire (struct leasing *l, void *client, struct order *order, bool detached);
+void leasing_client_gone (struct leasing *l, const void *client);
+
+/* The queue in its order: the one after this, after NULL the first; NULL at the end.  */
+struct waiter *leasing_next_waiter (struct leasing *l, const struct waiter *after);
+
+/* Is an Acquire of this client in the queue, or a grant of its not taken up yet?  */
+bool leasing_client_waits (const struct leasing *l, const void *client);
+bool leasing_client_holds (const struct leasing *l, const void *client);
+
+int leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, struct error *err);
+/* Ties a lease to the process that started then (0: whenever). For activation and recovery.  */
+int leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err);
+void leasing_report (struct leasing *l, struct lease *lease, enum request_ready level, bool ok, const char *reason);
+void leasing_release (struct leasing *l, struct lease *lease);
+
+/* The GPUs or the configuration changed: the queue may move.  */
+void leasing_gpus_changed (struct leasing *l);
+
+#endif

@@ -1,0 +1,445 @@
+#include "methods.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "../oci/cleanup.h"
+#include "interface.h"
+#include "layout.h"
+
+static const char service_description[] =
+    "# The service that every varlink service is.\n"
+    "interface org.varlink.service\n"
+    "\n"
+    "method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: []string)\n"
+    "\n"
+    "method GetInterfaceDescription(interface: string) -> (description: string)\n"
+    "\n"
+    "error InterfaceNotFound (interface: string)\n"
+    "error MethodNotFound (method: string)\n"
+    "error MethodNotImplemented (method: string)\n"
+    "error InvalidParameter (parameter: string)\n"
+    "error PermissionDenied ()\n"
+    "error ExpectedMore ()\n";
+
+static void
+fail (struct connection *c, const char *name, const char *reason)
+{
+    char full[64];
+
+    (void) snprintf (full, sizeof full, INTERFACE_NAME ".%s", name);
+    connection_reply (c, full, json_pack ("{s:s}", "reason", reason));
+}
+
+static void
+invalid (struct connection *c, const char *parameter)
+{
+    connection_reply (c, "org.varlink.service.InvalidParameter", json_pack ("{s:s}", "parameter", parameter));
+}
+
+/* --- org.varlink.service --- */
+
+static void
+get_info (struct methods *m, struct connection *c, json_t *parameters)
+{
+    (void) m;
+    (void) parameters;
+    connection_reply (c, NULL,
+                      json_pack ("{s:s s:s s:s s:s s:[s s]}", "vendor", "dri-broker", "product", "dri-broker",
+                                 "version", VERSION, "url", "", "interfaces", "org.varlink.service",
+                                 INTERFACE_NAME));
+}
+
+static void
+get_interface_description (struct methods *m, struct connection *c, json_t *parameters)
+{
+    const char *name = json_string_value (json_object_get (parameters, "interface"));
+
+    (void) m;
+    if (!name)
+        invalid (c, "interface");
+    else if (strcmp (name, INTERFACE_NAME) == 0)
+        connection_reply (c, NULL, json_pack ("{s:s}", "description", interface_description));
+    else if (strcmp (name, "org.varlink.service") == 0)
+        connection_reply (c, NULL, json_pack ("{s:s}", "description", service_description));
+    else
+        connection_reply (c, "org.varlink.service.InterfaceNotFound", json_pack ("{s:s}", "interface", name));
+}
+
+/* --- leases --- */
+
+static void
+answer (void *userdata, void *client, const struct grant *grant, const char *reason)
+{
+    struct methods *m = userdata;
+    struct connection *c = client;
+
+    if (grant) {
+        c->holding = leasing_client_holds (m->leasing, c);
+        connection_reply (c, NULL, json_pack ("{s:o}", "grant", grant_to_json (grant)));
+    } else {
+        fail (c, "Refused", reason);
+    }
+}
+
+static void
+log_notes (const struct order *order)
+{
+    size_t i;
+    json_t *note;
+
+    json_array_foreach (json_object_get (order->parameters, "notes"), i, note) {
+        if (json_is_string (note))
+            (void) fprintf (stderr, "container %s: %s\n", container_label (&order->container),
+                            json_string_value (note));
+    }
+}
+
+static void
+acquire (struct methods *m, struct connection *c, json_t *parameters)
+{
+    bool detached = json_is_true (json_object_get (parameters, "detached"));
+    struct order order;
+    struct error err;
+
+    if (order_parse (&order, parameters, &err) < 0) {
+        fail (c, "Refused", err.message);
+        return;
+    }
+    log_notes (&order);
+    leasing_acquire (m->leasing, c, &order, detached);
+    if (leasing_client_waits (m->leasing, c))
+        connection_wait (c);
+}
+
+/* NULL: the client has been told.  */
+static struct lease *
+named_lease (struct methods *m, struct connection *c, json_t *parameters)
+{
+    const char *id = json_string_value (json_object_get (parameters, "lease"));
+    struct lease *lease;
+
+    if (!id) {
+        invalid (c, "lease");
+        return NULL;
+    }
+    lease = lease_find (&m->leasing->leases, id);
+    if (!lease)
+        fail (c, "NoSuchLease", "the broker knows no such lease: it has expired or was released; start the container "
+                                "again");
+    return lease;
+}
+
+static void
+activate (struct methods *m, struct connection *c, json_t *parameters)
+{
+    json_int_t pid = json_integer_value (json_object_get (parameters, "pid"));
+    struct lease *lease;
+    struct error err;
+
+    if (pid <= 0 || pid > INT32_MAX) {
+        invalid (c, "pid");
+        return;
+    }
+    lease = named_lease (m, c, parameters);
+    if (!lease)
+        return;
+    if (leasing_activate (m->leasing, lease, (pid_t) pid, &err) < 0)
+        fail (c, "Refused", err.message);
+    else
+        connection_reply (c, NULL, NULL);
+}
+
+static int
+find_level (const char *text)
+{
+    for (int i = READY_AUTO; text && i <= READY_VAAPI; i++)
+        if (strcmp (text, ready_name ((enum request_ready) i)) == 0)
+            return i;
+    return -1;
+}
+
+static void
+report (struct methods *m, struct connection *c, json_t *parameters)
+{
+    const json_t *ready = json_object_get (parameters, "ready");
+    const char *reason = json_string_value (json_object_get (ready, "reason"));
+    int level = find_level (json_string_value (json_object_get (ready, "level")));
+    struct lease *lease;
+
+    if (level < 0 || !reason || !json_is_boolean (json_object_get (ready, "ok"))) {
+        invalid (c, "ready");
+        return;
+    }
+    lease = named_lease (m, c, parameters);
+    if (!lease)
+        return;
+    leasing_report (m->leasing, lease, (enum request_ready) level, json_is_true (json_object_get (ready, "ok")),
+                    reason);
+    connection_reply (c, NULL, NULL);
+}
+
+static void
+release (struct methods *m, struct connection *c, json_t *parameters)
+{
+    const char *container = json_string_value (json_object_get (parameters, "container"));
+    bool force = json_is_true (json_object_get (parameters, "force"));
+    char reason[sizeof ((struct lease *) 0)->verdict];
+    struct lease *lease;
+
+    lease = container ? lease_find_container (&m->leasing->leases, container) : named_lease (m, c, parameters);
+    if (!lease) {
+        if (container)
+            fail (c, "NoSuchContainer", "no container of this name or id has a lease (drictl status)");
+        return;
+    }
+    if (lease->pidfd >= 0 && !force) {
+        fail (c, "LeaseInUse", "the container is running; stop it, or take its GPU away with --force");
+        return;
+    }
+    (void) snprintf (reason, sizeof reason, "%s", lease->ready ? "" : lease->verdict);
+    leasing_release (m->leasing, lease);
+    connection_reply (c, NULL, json_pack ("{s:s}", "reason", reason));
+}
+
+/* --- what there is --- */
+
+static json_t *
+gpus_to_json (const struct leasing *l)
+{
+    json_t *gpus = json_array ();
+
+    for (unsigned i = 0; i < GPUS_MAX; i++) {
+        json_t *gpu;
+
+        if (l->gpus->table[i].state == GPU_ABSENT)
+            continue;
+        gpu = gpu_to_json (&l->gpus->table[i]);
+        (void) json_object_set_new (json_object_get (gpu, "slots"), "used",
+                                    json_integer (arbiter_used (l->gpus, &l->leases, i)));
+        (void) json_array_append_new (gpus, gpu);
+    }
+    return gpus;
+}
+
+static json_t *
+waiter_to_json (const struct leasing *l, const struct waiter *waiter, unsigned position)
+{
+    char names[128];
+
+    gpus_names (l->gpus, waiter->candidates, names, sizeof names);
+    return json_pack ("{s:o s:o s:s s:i s:I s:s}", "container", container_to_json (&waiter->order.container), "gpu",
+                      names[0] ? json_string (names) : json_null (), "class",
+                      class_name (waiter->order.request.class), "position", (int) position, "since",
+                      (json_int_t) waiter->since, "reason", waiter->reason);
+}
+
+static void
+status (struct methods *m, struct connection *c, json_t *parameters)
+{
+    struct leasing *l = m->leasing;
+    json_t *leases = json_array (), *queue = json_array ();
+    const struct waiter *waiter;
+    const struct lease *lease;
+    unsigned position = 1;
+
+    (void) parameters;
+    leases_foreach (&l->leases, lease) {
+        (void) json_array_append_new (leases, lease_to_json (lease, l->gpus));
+    }
+    for (waiter = leasing_next_waiter (l, NULL); waiter; waiter = leasing_next_waiter (l, waiter))
+        (void) json_array_append_new (queue, waiter_to_json (l, waiter, position++));
+    connection_reply (c, NULL,
+                      json_pack ("{s:o s:o s:o}", "gpus", gpus_to_json (l), "leases", leases, "queue", queue));
+}
+
+/* What the container sees, read from the directory itself: the truth, not what was meant.  */
+static json_t *
+nodes_to_json (const struct leasing *l, const struct lease *lease)
+{
+    static struct layout layout; /* large */
+    json_t *nodes = json_array ();
+    struct error ignored;
+
+    if (layout_make (&layout, l->gpus, lease->gpus, &lease->order, &ignored) < 0)
+        return nodes;
+    for (unsigned i = 0; i < layout.n_nodes; i++) {
+        const char *name = layout.nodes[i].node.name;
+        char path[80], mode[8];
+        struct stat st;
+
+        (void) snprintf (path, sizeof path, "%s/%s", lease->id, name);
+        if (fstatat (l->dir.root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        (void) snprintf (mode, sizeof mode, "%04o", st.st_mode & 07777);
+        (void) json_array_append_new (nodes, json_pack ("{s:s s:i s:i s:I s:I s:s}", "name", name, "major",
+                                                        (int) major (st.st_rdev), "minor", (int) minor (st.st_rdev),
+                                                        "uid", (json_int_t) st.st_uid, "gid", (json_int_t) st.st_gid,
+                                                        "mode", mode));
+    }
+    return nodes;
+}
+
+static json_t *
+explain_order (const struct order *order, const char *state, const char *decision)
+{
+    json_t *notes = json_object_get (order->parameters, "notes");
+
+    return json_pack ("{s:o s:o s:o s:s s:s s:O}", "container", container_to_json (&order->container), "workload",
+                      workload_to_json (&order->workload), "request", request_to_json (&order->request), "state",
+                      state, "decision", decision, "notes", notes ? notes : json_null ());
+}
+
+static json_t *
+explain_lease (const struct leasing *l, const struct lease *lease)
+{
+    json_t *json = explain_order (&lease->order, lease_state_name (lease), lease->decision), *names = json_array ();
+    char path[sizeof l->dir.path + 40];
+
+    for (unsigned i = 0; i < GPUS_MAX; i++)
+        if (lease->gpus & (1U << i))
+            (void) json_array_append_new (names, json_string (l->gpus->table[i].name));
+    (void) snprintf (path, sizeof path, "%s/%s", l->dir.path, lease->id);
+    (void) json_object_set_new (json, "gpus", names);
+    (void) json_object_set_new (json, "nodes", nodes_to_json (l, lease));
+    (void) json_object_set_new (json, "directory", json_string (path));
+    return json;
+}
+
+static json_t *
+explain_without_lease (const struct order *order, const char *state, const char *reason)
+{
+    json_t *json = explain_order (order, state, reason);
+
+    (void) json_object_set_new (json, "gpus", json_array ());
+    (void) json_object_set_new (json, "nodes", json_array ());
+    (void) json_object_set_new (json, "directory", json_null ());
+    return json;
+}
+
+static const struct refusal *
+find_refusal (const struct leasing *l, const char *container)
+{
+    const struct refusal *found = NULL;
+
+    for (unsigned i = 0; i < REFUSALS_MAX; i++) {
+        const struct refusal *refusal = &l->refusals[(l->next_refusal + i) % REFUSALS_MAX];
+
+        if (refusal->order.parameters && container_is (&refusal->order.container, container))
+            found = refusal;
+    }
+    return found;
+}
+
+static void
+explain (struct methods *m, struct connection *c, json_t *parameters)
+{
+    const char *container = json_string_value (json_object_get (parameters, "container"));
+    const struct leasing *l = m->leasing;
+    const struct refusal *refusal;
+    const struct lease *lease;
+
+    if (!container) {
+        invalid (c, "container");
+        return;
+    }
+    lease = lease_find_container (&m->leasing->leases, container);
+    if (lease) {
+        connection_reply (c, NULL, explain_lease (l, lease));
+        return;
+    }
+    for (unsigned i = 0; i < WAITERS_MAX; i++)
+        if (l->waiters[i].client && container_is (&l->waiters[i].order.container, container)) {
+            connection_reply (c, NULL, explain_without_lease (&l->waiters[i].order, "waiting", l->waiters[i].reason));
+            return;
+        }
+    refusal = find_refusal (l, container);
+    if (refusal)
+        connection_reply (c, NULL, explain_without_lease (&refusal->order, "refused", refusal->reason));
+    else
+        fail (c, "NoSuchContainer",
+              "no container of this name or id has asked for a GPU since the broker started: is dri.enable true, and "
+              "its runtime dri-runtime?");
+}
+
+static void
+reload (struct methods *m, struct connection *c, json_t *parameters)
+{
+    struct error err;
+
+    (void) parameters;
+    if (m->reload (m->userdata, &err) < 0)
+        fail (c, "Refused", err.message);
+    else
+        connection_reply (c, NULL, NULL);
+}
+
+/* --- dispatch --- */
+
+static const struct {
+    const char *name;
+    bool everyone; /* else root only */
+    void (*call) (struct methods *m, struct connection *c, json_t *parameters);
+} table[] = {
+    {"org.varlink.service.GetInfo", true, get_info},
+    {"org.varlink.service.GetInterfaceDescription", true, get_interface_description},
+    {INTERFACE_NAME ".Acquire", false, acquire},
+    {INTERFACE_NAME ".Activate", false, activate},
+    {INTERFACE_NAME ".Report", false, report},
+    {INTERFACE_NAME ".Release", false, release},
+    {INTERFACE_NAME ".Status", true, status},
+    {INTERFACE_NAME ".Explain", true, explain},
+    {INTERFACE_NAME ".Reload", false, reload},
+};
+
+static void
+on_unknown (struct connection *c, const char *method)
+{
+    const char *dot = strrchr (method, '.');
+    size_t len = dot ? (size_t) (dot - method) : 0;
+
+    if ((len == strlen (INTERFACE_NAME) && strncmp (method, INTERFACE_NAME, len) == 0)
+        || (len == strlen ("org.varlink.service") && strncmp (method, "org.varlink.service", len) == 0))
+        connection_reply (c, "org.varlink.service.MethodNotFound", json_pack ("{s:s}", "method", dot + 1));
+    else
+        connection_reply (c, "org.varlink.service.InterfaceNotFound", json_pack ("{s:s%}", "interface", method, len));
+}
+
+static void
+on_call (void *userdata, struct connection *c, const struct message_call *call)
+{
+    struct methods *m = userdata;
+
+    for (size_t i = 0; i < countof (table); i++) {
+        if (strcmp (call->method, table[i].name) != 0)
+            continue;
+        if (!table[i].everyone && c->uid != 0)
+            fail (c, "PermissionDenied", "only root may do this");
+        else
+            table[i].call (m, c, call->parameters);
+        c->holding = leasing_client_holds (m->leasing, c);
+        return;
+    }
+    on_unknown (c, call->method);
+}
+
+static void
+on_closed (void *userdata, struct connection *c)
+{
+    struct methods *m = userdata;
+
+    leasing_client_gone (m->leasing, c);
+}
+
+void
+methods_init (struct methods *m)
+{
+    m->server->call = on_call;
+    m->server->closed = on_closed;
+    m->server->userdata = m;
+    m->leasing->answer = answer;
+    m->leasing->userdata = m;
+}

@@ -1,0 +1,323 @@
+#include "server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "../oci/cleanup.h"
+
+static bool
+is_open (const struct connection *c)
+{
+    return c->source != NULL;
+}
+
+static void
+connection_close (struct connection *c, const char *why)
+{
+    struct server *server = c->server;
+
+    if (why)
+        (void) fprintf (stderr, "client pid %d, uid %u: %s; disconnected\n", (int) c->pid, c->uid, why);
+    c->source = sd_event_source_disable_unref (c->source);
+    (void) close (c->fd);
+    free (c->in);
+    free (c->out);
+    c->in = c->out = NULL;
+    server->closed (server->userdata, c);
+    (void) sd_event_source_set_enabled (server->listen, SD_EVENT_ON);
+}
+
+/* Only what is under way has a deadline: a request half sent, a reply not taken, a client that sits there.  */
+static void
+set_deadline (struct connection *c)
+{
+    if (c->waiting || (c->holding && c->in_len == 0 && c->out_len == 0)) {
+        c->deadline = 0;
+        return;
+    }
+    c->deadline = alarm_now () + REQUEST_TIMEOUT_US;
+    alarm_need (&c->server->alarm, c->deadline);
+}
+
+static uint64_t
+on_alarm (void *userdata, uint64_t now)
+{
+    struct server *server = userdata;
+    uint64_t next = 0;
+
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+        struct connection *c = &server->connections[i];
+
+        if (!is_open (c) || c->deadline == 0)
+            continue;
+        if (c->deadline <= now)
+            connection_close (c, c->in_len > 0    ? "no whole request in time"
+                                 : c->out_len > 0 ? "does not take its reply"
+                                                  : NULL);
+        else if (next == 0 || c->deadline < next)
+            next = c->deadline;
+    }
+    return next;
+}
+
+/* -1: the peer is gone.  */
+static int
+flush (struct connection *c)
+{
+    while (c->out_sent < c->out_len) {
+        ssize_t n = send (c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return sd_event_source_set_io_events (c->source, EPOLLOUT) < 0 ? -1 : 0;
+        if (n < 0)
+            return -1;
+        c->out_sent += (size_t) n;
+    }
+    if (c->out) {
+        free (c->out);
+        c->out = NULL;
+        c->out_len = c->out_sent = 0;
+    }
+    return 0;
+}
+
+static int
+queue_output (struct connection *c, char *text, size_t len)
+{
+    char *longer;
+
+    if (!c->out) {
+        c->out = text;
+        c->out_len = len;
+        c->out_sent = 0;
+        return 0;
+    }
+    longer = c->out_len + len <= OUTPUT_BYTES_MAX ? realloc (c->out, c->out_len + len) : NULL;
+    if (longer) {
+        memcpy (longer + c->out_len, text, len);
+        c->out = longer;
+        c->out_len += len;
+    }
+    free (text);
+    return longer ? 0 : -1;
+}
+
+void
+connection_reply (struct connection *c, const char *error_name, json_t *parameters)
+{
+    bool waited = c->waiting;
+    size_t len;
+    char *text;
+
+    c->waiting = false;
+    if (c->oneway) {
+        json_decref (parameters);
+        return;
+    }
+    text = message_format_reply (error_name, parameters, &len);
+    if (!text || queue_output (c, text, len) < 0 || flush (c) < 0) {
+        /* The handler may be using the connection: it is closed from the event loop, by the hangup it sees.  */
+        (void) shutdown (c->fd, SHUT_RDWR);
+        return;
+    }
+    if (waited) {
+        /* A writable socket is reported at once: what the client sent behind its call is looked at then.  */
+        (void) sd_event_source_set_io_events (c->source, c->out || c->in_len > 0 ? EPOLLOUT : EPOLLIN);
+        set_deadline (c);
+    }
+}
+
+void
+connection_wait (struct connection *c)
+{
+    c->waiting = true;
+    /* Only the hangup, which epoll always tells: the client may take back its call by going away.  */
+    (void) sd_event_source_set_io_events (c->source, EPOLLRDHUP);
+}
+
+/* -1: the connection is closed.  */
+static int
+process_input (struct connection *c)
+{
+    size_t used = 0;
+
+    while (!c->waiting && !c->out) {
+        long len = message_length (c->in + used, c->in_len - used);
+        struct message_call call;
+        struct error err;
+
+        if (len < 0)
+            break;
+        if (message_parse_call (&call, c->in + used, (size_t) len, &err) < 0) {
+            connection_close (c, err.message);
+            return -1;
+        }
+        used += (size_t) len + 1;
+        c->oneway = call.oneway;
+        c->server->call (c->server->userdata, c, &call);
+        message_call_finish (&call);
+    }
+    c->in_len -= used;
+    memmove (c->in, c->in + used, c->in_len);
+    return 0;
+}
+
+/* Room for one message and no more: who sends a longer one is told off.  */
+static int
+read_input (struct connection *c)
+{
+    ssize_t n;
+
+    if (c->in_len == c->in_room) {
+        size_t room = c->in_room ? c->in_room * 4 : 4096;
+        char *bigger = room <= MESSAGE_BYTES_MAX ? realloc (c->in, room) : NULL;
+
+        if (!bigger) {
+            connection_close (c, "a request of more than 64 KiB");
+            return -1;
+        }
+        c->in = bigger;
+        c->in_room = room;
+    }
+    n = recv (c->fd, c->in + c->in_len, c->in_room - c->in_len, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (n <= 0) {
+        connection_close (c, NULL);
+        return -1;
+    }
+    c->in_len += (size_t) n;
+    return 0;
+}
+
+static int
+on_io (sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct connection *c = userdata;
+
+    (void) source;
+    (void) fd;
+    if (c->waiting) {
+        connection_close (c, NULL);
+        return 0;
+    }
+    if (revents & EPOLLOUT) {
+        if (flush (c) < 0) {
+            connection_close (c, NULL);
+            return 0;
+        }
+        if (c->out)
+            return 0;
+        (void) sd_event_source_set_io_events (c->source, EPOLLIN);
+    } else if (read_input (c) < 0) {
+        return 0;
+    }
+    if (process_input (c) == 0)
+        set_deadline (c);
+    return 0;
+}
+
+static struct connection *
+find_free (struct server *server, uid_t uid, const char **why)
+{
+    unsigned of_uid = 0, unprivileged = 0;
+    struct connection *free_one = NULL;
+
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+        struct connection *c = &server->connections[i];
+
+        if (!is_open (c)) {
+            free_one = c;
+            continue;
+        }
+        of_uid += c->uid == uid;
+        unprivileged += c->uid != 0;
+    }
+    if (uid != 0 && (of_uid >= CONNECTIONS_UID_MAX || unprivileged >= CONNECTIONS_UNPRIVILEGED_MAX)) {
+        *why = "too many connections of unprivileged users";
+        return NULL;
+    }
+    return free_one;
+}
+
+static bool
+has_room (const struct server *server)
+{
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
+        if (!is_open (&server->connections[i]))
+            return true;
+    return false;
+}
+
+static void
+turn_away (int fd, const struct ucred *peer, const char *why)
+{
+    size_t len;
+    _cleanup_free_ char *text
+        = message_format_reply ("io.dri.Broker.Refused", json_pack ("{s:s}", "reason", why), &len);
+
+    (void) fprintf (stderr, "client pid %d, uid %u: %s; turned away\n", (int) peer->pid, peer->uid, why);
+    if (text)
+        (void) send (fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static int
+on_connect (sd_event_source *source, int listen_fd, uint32_t revents, void *userdata)
+{
+    struct server *server = userdata;
+    socklen_t size = sizeof (struct ucred);
+    const char *why = "no room";
+    struct connection *c;
+    _cleanup_close_ int fd = -1;
+    struct ucred peer;
+
+    (void) revents;
+    fd = accept4 (listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 || getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+        return 0;
+    c = find_free (server, peer.uid, &why);
+    if (!c) {
+        turn_away (fd, &peer, why);
+        return 0;
+    }
+    *c = (struct connection){.server = server, .fd = fd, .uid = peer.uid, .pid = peer.pid};
+    if (sd_event_add_io (server->event, &c->source, fd, EPOLLIN, on_io, c) < 0) {
+        c->source = NULL;
+        return 0;
+    }
+    (void) steal_fd (&fd);
+    set_deadline (c);
+    /* Those who come now wait in the backlog until somebody goes.  */
+    if (!has_room (server))
+        (void) sd_event_source_set_enabled (source, SD_EVENT_OFF);
+    return 0;
+}
+
+int
+server_start (struct server *server, sd_event *event, int fd, struct error *err)
+{
+    int r;
+
+    server->event = event;
+    if (alarm_init (&server->alarm, event, on_alarm, server, err) < 0)
+        return -1;
+    r = sd_event_add_io (event, &server->listen, fd, EPOLLIN, on_connect, server);
+    if (r >= 0)
+        r = sd_event_source_set_io_fd_own (server->listen, 1);
+    return r < 0 ? error_set (err, -r, "listen") : 0;
+}
+
+void
+server_finish (struct server *server)
+{
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
+        if (is_open (&server->connections[i]))
+            connection_close (&server->connections[i], NULL);
+    server->listen = sd_event_source_disable_unref (server->listen);
+    alarm_finish (&server->alarm);
+}

@@ -1,0 +1,63 @@
+/* The varlink server: connections, framing, limits. Knows no leases.
+ *
+ * Every limit of the protocol stands here. Root's connections are held to the total only: the doors are root's,
+ * and twenty containers may start at once. Others are held to eight a uid and half of the total together, so
+ * that no local user can shut the doors.  */
+#ifndef DRI_SERVER_H
+#define DRI_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "../oci/error.h"
+#include "alarm.h"
+#include "message.h"
+
+enum {
+    CONNECTIONS_MAX = 64,
+    CONNECTIONS_UNPRIVILEGED_MAX = 32,
+    CONNECTIONS_UID_MAX = 8,
+    REQUEST_TIMEOUT_US = 5000000, /* for a whole request to arrive, for a reply to be taken, for an idle client */
+    OUTPUT_BYTES_MAX = 4 << 20,
+};
+
+struct server;
+
+struct connection {
+    struct server *server;
+    sd_event_source *source; /* owned; NULL: the entry is unused */
+    int fd;                  /* owned */
+    uid_t uid;
+    pid_t pid;
+    uint64_t deadline; /* µs; 0: none */
+    bool waiting;      /* a call is queued: nothing more is read until it is answered */
+    bool holding;      /* may be idle for long: its life holds something of the handler's */
+    bool oneway;       /* the call under way wants no answer */
+    char *in, *out;    /* owned */
+    size_t in_len, in_room, out_len, out_sent;
+};
+
+struct server {
+    sd_event *event;
+    sd_event_source *listen; /* owned */
+    struct connection connections[CONNECTIONS_MAX];
+    struct alarm alarm;
+    void (*call) (void *userdata, struct connection *connection, const struct message_call *call);
+    void (*closed) (void *userdata, struct connection *connection);
+    void *userdata;
+};
+
+/* fd: a listening socket, taken over. The caller has set call, closed and userdata.  */
+int server_start (struct server *server, sd_event *event, int fd, struct error *err);
+void server_finish (struct server *server);
+
+/* Answers the call under way; parameters is stolen, may be NULL. error_name NULL: a reply.  */
+void connection_reply (struct connection *connection, const char *error_name, json_t *parameters);
+
+/* The call that was under way stays unanswered for now; connection_reply answers it later.  */
+void connection_wait (struct connection *connection);
+
+#endif

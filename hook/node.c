@@ -1,0 +1,52 @@
+#include "node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libdrm/drm.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "../oci/cleanup.h"
+
+int
+node_open (int root, const struct grant_node *node, struct error *err)
+{
+    const struct open_how how = {
+        .flags = O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    };
+    _cleanup_close_ int fd = -1;
+    struct stat st;
+    char path[48];
+
+    (void) snprintf (path, sizeof path, "dev/dri/%s", node->name);
+    fd = (int) syscall (SYS_openat2, root, path, &how, sizeof how);
+    if (fd < 0)
+        return error_set (err, errno, "open /%s", path);
+    if (fstat (fd, &st) < 0)
+        return error_set (err, errno, "stat /%s", path);
+    if (!S_ISCHR (st.st_mode) || st.st_rdev != makedev (node->major, node->minor))
+        return error_set (err, 0, "/%s in the container is not the device %u:%u that was granted: something is "
+                                  "mounted over it",
+                          path, node->major, node->minor);
+    return steal_fd (&fd);
+}
+
+int
+node_driver (int fd, char *text, size_t size, struct error *err)
+{
+    char name[32] = "";
+    struct drm_version version = {.name = name, .name_len = sizeof name - 1};
+
+    if (ioctl (fd, DRM_IOCTL_VERSION, &version) < 0)
+        return error_set (err, errno, "the kernel's driver does not answer (DRM_IOCTL_VERSION)");
+    (void) snprintf (text, size, "%s %d.%d.%d", name, version.version_major, version.version_minor,
+                     version.version_patchlevel);
+    return 0;
+}

@@ -1,0 +1,188 @@
+#include "workload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "../oci/cleanup.h"
+#include "../oci/file.h"
+
+int
+workload_parse_user (struct workload_user *user, const char *text, struct error *err)
+{
+    uint32_t ids[2 + countof (user->gids)];
+    unsigned n = 0;
+    int used;
+
+    for (;; text += used + 1) {
+        if (n == countof (ids) || *text < '0' || *text > '9' || sscanf (text, "%u%n", &ids[n], &used) != 1)
+            return error_set (err, 0, "--user wants UID:GID[:GID...]");
+        n++;
+        if (text[used] != ':')
+            break;
+    }
+    if (text[used] != '\0' || n < 2)
+        return error_set (err, 0, "--user wants UID:GID[:GID...]");
+    *user = (struct workload_user){.uid = ids[0], .gid = ids[1], .n_gids = n - 2};
+    for (unsigned i = 2; i < n; i++)
+        user->gids[i - 2] = ids[i];
+    return 0;
+}
+
+/* The line of /proc/PID/cgroup for the hierarchy that filters devices: v1's devices, else v2. The path is cut
+ * out of text in place.  */
+static const char *
+device_cgroup (char *text, bool *v1)
+{
+    const char *unified = NULL;
+    char *save = NULL;
+
+    for (char *line = strtok_r (text, "\n", &save); line; line = strtok_r (NULL, "\n", &save)) {
+        char *controllers = strchr (line, ':'), *path = controllers ? strchr (controllers + 1, ':') : NULL;
+
+        if (!path)
+            continue;
+        *path++ = '\0';
+        if (strcmp (controllers + 1, "devices") == 0) {
+            *v1 = true;
+            return path;
+        }
+        if (controllers[1] == '\0')
+            unified = path;
+    }
+    *v1 = false;
+    return unified;
+}
+
+static const char *
+cgroup_mount (bool v1)
+{
+    static const char *const v2_places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+    struct statfs fs;
+
+    if (v1)
+        return "/sys/fs/cgroup/devices";
+    for (size_t i = 0; i < countof (v2_places); i++)
+        if (statfs (v2_places[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
+            return v2_places[i];
+    return NULL;
+}
+
+static int
+join_device_cgroup (pid_t pid, struct error *err)
+{
+    char proc[40], path[4200];
+    _cleanup_free_ char *text = NULL;
+    _cleanup_close_ int fd = -1;
+    const char *cgroup, *mount;
+    size_t len;
+    bool v1;
+
+    (void) snprintf (proc, sizeof proc, "/proc/%d/cgroup", (int) pid);
+    if (file_read (proc, 1 << 16, &text, &len, err) < 0)
+        return -1;
+    cgroup = device_cgroup (text, &v1);
+    mount = cgroup ? cgroup_mount (v1) : NULL;
+    /* Without any hierarchy nothing filters devices, for the workload neither.  */
+    if (!mount)
+        return 0;
+    (void) snprintf (path, sizeof path, "%s%s/cgroup.procs", mount, cgroup);
+    fd = open (path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write (fd, "0", 1) != 1)
+        return error_set (err, errno, "join the container's cgroup %s", path);
+    return 0;
+}
+
+static int
+open_namespace (pid_t pid, const char *name, struct error *err)
+{
+    char path[48];
+    int fd;
+
+    (void) snprintf (path, sizeof path, "/proc/%d/ns/%s", (int) pid, name);
+    fd = open (path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? error_set (err, errno, "open %s", path) : fd;
+}
+
+/* Joining the user namespace that one is in is EINVAL.  */
+static bool
+is_own_user_namespace (int fd)
+{
+    struct stat own, other;
+
+    return stat ("/proc/self/ns/user", &own) == 0 && fstat (fd, &other) == 0 && own.st_dev == other.st_dev
+           && own.st_ino == other.st_ino;
+}
+
+static int
+take_ids (const struct workload_user *user, struct error *err)
+{
+    /* Where setgroups is denied (rootless maps) the workload has no such groups either.  */
+    if (setgroups (user->n_gids, user->gids) < 0 && errno != EPERM)
+        return error_set (err, errno, "setgroups");
+    if (setresgid (user->gid, user->gid, user->gid) < 0)
+        return error_set (err, errno, "become group %u of the container", user->gid);
+    if (setresuid (user->uid, user->uid, user->uid) < 0)
+        return error_set (err, errno, "become user %u of the container", user->uid);
+    return 0;
+}
+
+static int
+drop_capabilities (bool keep_dac_override, struct error *err)
+{
+    const cap_value_t kept = CAP_DAC_OVERRIDE;
+    cap_t caps = cap_init ();
+    int r = caps ? 0 : -1;
+
+    if (r == 0 && keep_dac_override) {
+        r = cap_set_flag (caps, CAP_PERMITTED, 1, &kept, CAP_SET);
+        if (r == 0)
+            r = cap_set_flag (caps, CAP_EFFECTIVE, 1, &kept, CAP_SET);
+    }
+    if (r == 0)
+        r = cap_set_proc (caps);
+    if (caps)
+        (void) cap_free (caps);
+    return r < 0 ? error_set (err, errno, "drop capabilities") : 0;
+}
+
+int
+workload_become (pid_t pid, const char *rootfs, const struct workload_user *user, struct error *err)
+{
+    _cleanup_close_ int mount_ns = -1;
+    _cleanup_close_ int user_ns = -1;
+    _cleanup_close_ int root = -1;
+    pid_t parent = getppid ();
+    bool in_user_ns;
+
+    mount_ns = open_namespace (pid, "mnt", err);
+    user_ns = mount_ns < 0 ? -1 : open_namespace (pid, "user", err);
+    if (user_ns < 0 || join_device_cgroup (pid, err) < 0)
+        return -1;
+    in_user_ns = !is_own_user_namespace (user_ns);
+    if (setns (mount_ns, CLONE_NEWNS) < 0)
+        return error_set (err, errno, "join the container's mount namespace");
+    /* Still as root: the folders above the container's root are none of the workload's.  */
+    root = open (rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return error_set (err, errno, "the container's root file system %s", rootfs);
+    if (in_user_ns && setns (user_ns, CLONE_NEWUSER) < 0)
+        return error_set (err, errno, "join the container's user namespace");
+    if (take_ids (user, err) < 0 || drop_capabilities (user->uid == 0 && user->dac_override, err) < 0)
+        return -1;
+    /* Changing ids clears the death signal, so it is set last.  */
+    if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl (PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid () != parent)
+        return error_set (err, errno, "prctl");
+    return steal_fd (&root);
+}

@@ -1,0 +1,189 @@
+# shellcheck shell=bash
+# common.bash - what every bats suite shares. Load it with "load ../lib/common".
+#
+# Scratch files go to the bats directory of the moment: the test's own in setup
+# and @test, the file's in setup_file. What a helper exports in setup_file (the
+# broker's pid and socket) holds for the tests of that file.
+
+REPO=$(realpath "${BASH_SOURCE[0]%/*}/../..")
+export REPO BUILD=${BUILD:-$REPO/build}
+export SIMULATED_GPUS=${SIMULATED_GPUS:-$REPO/tests/fixtures/simulated-gpus.json}
+# shellcheck source=tests/lib/cgroup.bash source-path=SCRIPTDIR/../..
+. "$REPO/tests/lib/cgroup.bash"
+
+scratch () { echo "${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}"; }
+
+# Asserts. The first four look at $status and $output of the last "run".
+
+fail () { printf '%s\n' "$@" >&2; return 1; }
+
+# shellcheck disable=SC2154
+assert_success () { ((status == 0)) || fail "expected success, got exit status $status:" "$output"; }
+
+# assert_failure [STATUS]
+assert_failure ()
+{
+	((status != 0)) || fail 'expected failure, got success:' "$output" || return
+	[[ ! ${1:-} ]] || ((status == $1)) || fail "expected exit status $1, got $status:" "$output"
+}
+
+# assert_output TEXT: the output is exactly this
+assert_output () { assert_equal "$output" "$1"; }
+
+# assert_says TEXT: the output contains this
+assert_says () { [[ $output == *"$1"* ]] || fail "expected to read: $1" "got: $output"; }
+
+# assert_equal ACTUAL EXPECTED
+assert_equal () { [[ $1 == "$2" ]] || fail "expected: $2" "     got: $1"; }
+
+# assert_json JSON FILTER [JQ-ARGUMENT]...: the filter yields true
+assert_json ()
+{
+	jq -e "${@:3}" "$2" <<<"$1" >/dev/null || fail "expected to hold: $2" "on: $1"
+}
+
+# wait_until SECONDS COMMAND...
+wait_until ()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < end)) || fail "still waiting for: $*" || return
+		sleep 0.05
+	done
+}
+
+# Containers.
+
+# make_rootfs DIRECTORY: busybox with all its applets, an unprivileged user 1000
+make_rootfs ()
+{
+	mkdir -p "$1"/{bin,dev,etc,proc,sys,run,root,tmp}
+	chmod 1777 "$1/tmp"
+	cp "$(command -v busybox)" "$1/bin/busybox"
+	"$1/bin/busybox" --install "$1/bin"
+	printf '%s\n' root:x:0:0::/root:/bin/sh app:x:1000:1000::/:/bin/sh >"$1/etc/passwd"
+	printf '%s\n' root:x:0: app:x:1000: >"$1/etc/group"
+}
+
+# import_image NAME [ROOTFS] [DOCKER-IMPORT-OPTION]...
+import_image ()
+{
+	local rootfs=${2:-}
+	[[ $rootfs ]] || { rootfs=$(scratch)/image-rootfs; make_rootfs "$rootfs"; }
+	tar -C "$rootfs" -c . | docker import "${@:3}" - "$1" >/dev/null
+}
+
+# make_bundle DIRECTORY COMMAND...: an OCI bundle that runs the command as root,
+# with Docker's capabilities, namespaces and device rules; see edit_config.
+# The root file system is made in DIRECTORY/rootfs unless it is there.
+make_bundle ()
+{
+	[[ -d $1/rootfs ]] || make_rootfs "$1/rootfs"
+	jq -n --args '
+		def caps: "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP
+			SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE"
+			| [splits("\\s+")] | map("CAP_" + .);
+		def mount(at; type; options):
+			{ destination: at, type: type, source: type, options: (options / ",") };
+		def allow(major; minor):
+			{ allow: true, type: "c", major: major, minor: minor, access: "rwm" };
+		{
+			ociVersion: "1.0.2",
+			hostname: "bundle",
+			root: { path: "rootfs" },
+			process: {
+				args: $ARGS.positional, cwd: "/", user: { uid: 0, gid: 0 },
+				env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
+				capabilities: { bounding: caps, effective: caps, permitted: caps },
+				noNewPrivileges: false
+			},
+			mounts: [
+				mount("/proc"; "proc"; "nosuid,noexec,nodev"),
+				mount("/dev"; "tmpfs"; "nosuid,strictatime,mode=755,size=65536k"),
+				mount("/dev/pts"; "devpts"; "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"),
+				mount("/sys"; "sysfs"; "nosuid,noexec,nodev,ro"),
+				mount("/dev/shm"; "tmpfs"; "nosuid,noexec,nodev,mode=1777,size=65536k")
+			],
+			linux: {
+				namespaces: ("pid ipc uts mount network" / " " | map({ type: . })),
+				resources: { devices: [
+					{ allow: false, access: "rwm" },
+					allow(1; 3), allow(1; 5), allow(1; 7), allow(1; 8), allow(1; 9), allow(5; 0)
+				] }
+			}
+		}' -- "${@:2}" >"$1/config.json"
+}
+
+# edit_config BUNDLE FILTER [JQ-ARGUMENT]...
+edit_config ()
+{
+	jq "${@:3}" "$2" "$1/config.json" >"$1/config.json.new"
+	mv "$1/config.json.new" "$1/config.json"
+}
+
+# with_cgroup v1|v2 COMMAND...: runs the command in a mount namespace where
+# /sys/fs/cgroup is a pure view, as runc and crun want it, on any machine
+with_cgroup ()
+{
+	# shellcheck disable=SC2016
+	unshare --mount bash -c '
+		. "$1/tests/lib/cgroup.bash"
+		umount -lR /sys/fs/cgroup
+		mount -t tmpfs tmpfs /sys/fs/cgroup
+		own_null /sys/fs/cgroup
+		mount_cgroups "$2" /sys/fs/cgroup
+		exec "${@:3}"' with_cgroup "$REPO" "$@"
+}
+
+# The broker.
+
+# mount_lease_root DIRECTORY: as the systemd unit does; never nodev
+mount_lease_root ()
+{
+	mkdir -p "$1"
+	mountpoint -q "$1" || mount -t tmpfs -o mode=0711,nosuid,noexec,size=1m dri-leases "$1"
+}
+
+# start_broker [OPTION]...: a broker of simulated GPUs, with a socket, a log and a
+# lease root of its own (see the variables), that listens when this returns. Not
+# under "run", which would lose the variables.
+start_broker ()
+{
+	local here
+	here=$(scratch)
+	export DRI_BROKER_SOCKET=${DRI_BROKER_SOCKET:-$here/broker.sock}
+	export DRI_BROKER_CONFIG=${DRI_BROKER_CONFIG:-$here/broker.json}
+	export LEASE_ROOT=${LEASE_ROOT:-$here/leases}
+	export BROKER_LOG=${BROKER_LOG:-$here/broker.log} BROKER_PID
+	[[ -e $DRI_BROKER_CONFIG ]] || echo '{}' >"$DRI_BROKER_CONFIG"
+	mount_lease_root "$LEASE_ROOT"
+	"$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" --lease-root "$LEASE_ROOT" "$@" \
+		</dev/null >>"$BROKER_LOG" 2>&1 3>&- &
+	BROKER_PID=$!
+	wait_until 10 broker_listens_or_died || :
+	broker_listens || fail 'dri-broker did not start:' "$(<"$BROKER_LOG")"
+}
+
+# /proc/net/unix: the fourth column has __SO_ACCEPTCON once a socket listens.
+broker_listens () { awk -v s="$DRI_BROKER_SOCKET" '$4 == "00010000" && $8 == s { f = 1 } END { exit !f }' /proc/net/unix; }
+broker_is_gone () { [[ ! -e /proc/$BROKER_PID ]]; }
+broker_listens_or_died () { broker_listens || broker_is_gone; }
+
+# stop_broker [SIGNAL]: TERM by default, and the lease root stays mounted: with
+# KILL and start_broker again this is a crash and a restart
+stop_broker ()
+{
+	[[ ${BROKER_PID:-} ]] || return 0
+	kill -s "${1:-TERM}" "$BROKER_PID" 2>/dev/null || :
+	wait_until 10 broker_is_gone || { kill -s KILL "$BROKER_PID"; return 1; }
+	unset BROKER_PID
+}
+
+# finish_broker: for teardown; also unmounts, so that bats can remove its directory
+finish_broker ()
+{
+	stop_broker TERM || fail "dri-broker did not stop within 10 s:" "$(<"$BROKER_LOG")"
+	local leases=${LEASE_ROOT:-$(scratch)/leases}
+	! mountpoint -q "$leases" || umount -l "$leases"
+}
