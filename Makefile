@@ -59,3 +59,60 @@ $(BUILD)/obj/%.o: %.c Makefile
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# --- tests ---
+
+MAINS    := oci/runtime.c hook/hook.c broker/broker.c broker/drictl.c
+MODULES  := $(sort $(filter-out $(MAINS),$(RUNTIME) $(HOOK) $(BROKER) $(DRICTL) $(BASE) $(CLIENT)))
+UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS  := $(FUZZERS:%=$(BUILD)/tests/%)
+TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PKGS) cmocka)
+
+$(BUILD)/libdri.a: $(call objects,$(MODULES))
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/libdri.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(TEST_LIBS)
+$(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libdri.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(TEST_LIBS)
+
+# libFuzzer brings its own main; everything is built anew with its instrumentation.
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(MODULES)
+	@mkdir -p $(@D)
+	clang $(filter-out -MMD -MP,$(ALL_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -o $@ $^ $(TEST_LIBS)
+
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+tests: all $(UNITS) $(REPLAYS)  ## the test programs
+
+# The suites that run on this machine, and those that run in the engine host (tests/engine-host/run), on both
+# layouts of the control groups.
+LOCAL_SUITES  := $(wildcard tests/*.bats)
+ENGINE_SUITES := $(wildcard tests/engine-host/*.bats)
+
+check: tests  ## unit, integration and engine tests; SANITIZE=1 with ASan and UBSan (in a BUILD of its own)
+	@BUILD=$(abspath $(BUILD)) tests/check \
+	    $(foreach t,$(UNITS),'CMOCKA_MESSAGE_OUTPUT=TAP $(t)') \
+	    $(foreach t,$(FUZZERS),'$(BUILD)/tests/$(t) tests/fuzz/corpus/$(t)') \
+	    $(foreach t,$(LOCAL_SUITES),'bats --tap $(t)') \
+	    $(foreach v,v2 v1,$(foreach t,$(ENGINE_SUITES),'tests/engine-host/run --cgroup $(v) bats --tap /src/$(t)'))
+
+fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)  ## runs every fuzz target for T seconds (60)
+	@for f in $(FUZZERS); do \
+	    mkdir -p $(BUILD)/fuzz/found/$$f && \
+	    $(BUILD)/fuzz/$$f -max_total_time=$(or $(T),60) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+	        -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/found/$$f tests/fuzz/corpus/$$f || exit 1; done
+
+clean:
+	rm -rf $(BUILD)
+
+help:  ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.DEFAULT_GOAL := all
+.PHONY: all tests check fuzz clean help
