@@ -25,6 +25,23 @@ now_ms (void)
     return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Sets the message for a broker that is not there, with the next step.  */
+static enum client_result
+unreachable (int status, const char *what, struct error *err)
+{
+    const char *next = "";
+
+    if (status == ENOENT || status == ECONNREFUSED)
+        next = "; is it running? systemctl start dri-broker.socket";
+    else if (status == EACCES || status == EPERM)
+        next = "; only root (sudo) and the group dri-broker may talk to it";
+    else if (status == ETIMEDOUT || status == EAGAIN || status == ECONNRESET)
+        next = "; what is it doing? journalctl -u dri-broker";
+    error_set (err, 0, "the broker at %s %s: %s%s", config_socket (), what, strerror (status), next);
+    err->status = status;
+    return CLIENT_UNREACHABLE;
+}
+
 enum client_result
 client_connect (struct client *client, struct error *err)
 {
@@ -33,18 +50,14 @@ client_connect (struct client *client, struct error *err)
     const char *path = config_socket ();
     _cleanup_close_ int fd = -1;
 
-    if (strlen (path) >= sizeof address.sun_path) {
-        error_set (err, ENAMETOOLONG, "the broker's socket %s", path);
-        return CLIENT_UNREACHABLE;
-    }
+    if (strlen (path) >= sizeof address.sun_path)
+        return unreachable (ENAMETOOLONG, "cannot be reached", err);
     (void) snprintf (address.sun_path, sizeof address.sun_path, "%s", path);
     fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     /* connect waits for room in the backlog of a hung broker as long as sending may take.  */
     if (fd < 0 || setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) < 0
-        || connect (fd, (const struct sockaddr *) &address, sizeof address) < 0) {
-        error_set (err, errno, "the broker at %s cannot be reached (systemctl status dri-broker)", path);
-        return CLIENT_UNREACHABLE;
-    }
+        || connect (fd, (const struct sockaddr *) &address, sizeof address) < 0)
+        return unreachable (errno, "cannot be reached", err);
     client->fd = steal_fd (&fd);
     return CLIENT_OK;
 }
@@ -140,10 +153,8 @@ read_reply (const char *text, size_t len, json_t **reply, struct error *err)
     json_error_t where;
 
     root = json_loadb (text, len, 0, &where);
-    if (!json_is_object (root)) {
-        error_set (err, 0, "the broker at %s does not speak varlink", config_socket ());
-        return CLIENT_UNREACHABLE;
-    }
+    if (!json_is_object (root))
+        return unreachable (EPROTO, "does not speak varlink", err);
     parameters = json_object_get (root, "parameters");
     name = json_string_value (json_object_get (root, "error"));
     if (name) {
@@ -173,9 +184,7 @@ client_call (struct client *client, const char *method, json_t *parameters, unsi
     }
     if (call && send_all (client->fd, call, len) == 0)
         text = receive (client->fd, now_ms () + timeout_ms, &len);
-    if (!text) {
-        error_set (err, errno, "the broker at %s does not answer (journalctl -u dri-broker)", config_socket ());
-        return CLIENT_UNREACHABLE;
-    }
+    if (!text)
+        return unreachable (errno, "does not answer", err);
     return read_reply (text, len, reply, err);
 }

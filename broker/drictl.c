@@ -52,24 +52,6 @@ fail (int code, const struct error *err)
     return code;
 }
 
-static const char *
-unreachable_hint (int status)
-{
-    switch (status) {
-    case ENOENT:
-    case ECONNREFUSED:
-        return "; is it running? systemctl start dri-broker.socket";
-    case EACCES:
-    case EPERM:
-        return "; add yourself to group dri-broker or use sudo";
-    case ETIMEDOUT:
-    case EAGAIN:
-        return "; what does it wait for? journalctl -u dri-broker";
-    default:
-        return "";
-    }
-}
-
 /* The exit code; *reply, which may be NULL as in client_call, is the caller's where it is EXIT_GOOD. Prints
  * what went wrong.  */
 static int
@@ -90,7 +72,7 @@ ask (const char *method, json_t *parameters, json_t **reply)
         return EXIT_GOOD;
     if (result == CLIENT_REFUSED)
         return fail (EXIT_BAD, &err);
-    print_line (stderr, "drictl: %s%s", err.message, unreachable_hint (err.status));
+    (void) fail (EXIT_NO_BROKER, &err);
     return EXIT_NO_BROKER;
 }
 

@@ -39,12 +39,11 @@ vendor_matches (uint16_t vendor, const char *text)
         const char *name;
         uint16_t id;
     } vendors[] = {{"intel", 0x8086}, {"amd", 0x1002}, {"nvidia", 0x10de}};
-    size_t n = strspn (text, "0123456789abcdefABCDEF");
-
     for (size_t i = 0; i < countof (vendors); i++)
         if (strcasecmp (text, vendors[i].name) == 0)
             return vendor == vendors[i].id;
-    return vendor != 0 && n == 4 && text[n] == '\0' && strtoul (text, NULL, 16) == vendor;
+    return vendor != 0 && strspn (text, "0123456789abcdefABCDEFx") == strlen (text)
+           && strtoul (text, NULL, 16) == vendor;
 }
 
 bool

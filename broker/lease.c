@@ -101,7 +101,7 @@ lease_state_name (const struct lease *lease)
 {
     static const char *const names[] = {"free", "granted", "active", "without"};
 
-    return names[lease->state];
+    return lease->lost ? "lost" : names[lease->state];
 }
 
 void
@@ -125,13 +125,14 @@ readiness_to_json (const struct lease *lease)
 }
 
 json_t *
-lease_to_json (const struct lease *lease, const struct gpus *gpus)
+lease_to_json (const struct lease *lease, const struct gpus *gpus, bool with_id)
 {
     const struct request *req = &lease->order.request;
     char names[128];
 
     gpus_names (gpus, lease->gpus, names, sizeof names);
-    return json_pack ("{s:s s:s s:o s:o s:s s:s s:i s:o s:o s:I s:o s:s s:n s:n}", "id", lease->id, "state",
+    return json_pack ("{s:o s:s s:o s:o s:s s:s s:i s:o s:o s:I s:o s:s s:n s:n}", "id",
+                      with_id ? json_string (lease->id) : json_null (), "state",
                       lease_state_name (lease), "container", container_to_json (&lease->order.container), "gpu",
                       lease->gpus ? json_string (names) : json_null (), "access", access_name (req->access), "class",
                       class_name (req->class), "slots", (int) req->slots, "share",

@@ -35,6 +35,7 @@ struct lease {
     char id[33];
     struct order order;
     uint32_t gpus;    /* bit set of indexes into gpus.table */
+    bool lost;        /* one of them is gone, and the directory is empty */
     int64_t since;    /* seconds since the epoch */
     uint64_t expires; /* CLOCK_MONOTONIC, µs; LEASE_GRANTED only */
     pid_t pid;        /* LEASE_ACTIVE and LEASE_WITHOUT */
@@ -73,8 +74,9 @@ struct lease *lease_find_container (struct leases *leases, const char *text);
 /* Does the text name the container, in one of these ways?  */
 bool container_is (const struct container *container, const char *text);
 
-/* The object of Status; references are the caller's.  */
-json_t *lease_to_json (const struct lease *lease, const struct gpus *gpus);
+/* The object of Status; references are the caller's. with_id: for root only, since the id is the name of a
+ * directory that nobody else is to find.  */
+json_t *lease_to_json (const struct lease *lease, const struct gpus *gpus, bool with_id);
 
 const char *lease_state_name (const struct lease *lease);
 

@@ -19,11 +19,15 @@ int leasedir_open (struct leasedir *dir, const char *path, struct error *err);
 /* Makes <root>/<id>. On failure nothing is left of it.  */
 int leasedir_make (const struct leasedir *dir, const char *id, const struct layout *layout, struct error *err);
 
+/* Puts nodes and links into a directory that was emptied.  */
+int leasedir_fill (const struct leasedir *dir, const char *id, const struct layout *layout, struct error *err);
+
 /* Takes the nodes out of a directory that a container may have mounted.  */
 void leasedir_empty (const struct leasedir *dir, const char *id);
 
-/* Removes it, whatever is there of it; that it is not there is no error.  */
-void leasedir_remove (const struct leasedir *dir, const char *id);
+/* Removes it, whatever is there of it; that it is not there is no error. expected: what it should hold, which
+ * makes it quicker; may be NULL.  */
+void leasedir_remove (const struct leasedir *dir, const char *id, const struct layout *expected);
 
 bool leasedir_exists (const struct leasedir *dir, const char *id);
 

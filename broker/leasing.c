@@ -44,6 +44,17 @@ note_journal (struct leasing *l, json_t *record)
         (void) fprintf (stderr, "%s\n", err.message);
 }
 
+/* What a lease's directory should hold, in storage that the next call uses again (it is large). NULL where that
+ * cannot be told.  */
+static struct layout *
+layout_of (struct leasing *l, const struct lease *lease)
+{
+    static struct layout layout;
+    struct error ignored;
+
+    return layout_make (&layout, l->gpus, lease->gpus, &lease->order, &ignored) < 0 ? NULL : &layout;
+}
+
 /* --- release --- */
 
 static void
@@ -66,7 +77,9 @@ drop (struct leasing *l, struct lease *lease)
 void
 leasing_release (struct leasing *l, struct lease *lease)
 {
-    leasedir_remove (&l->dir, lease->id);
+    struct layout *layout = layout_of (l, lease);
+
+    leasedir_remove (&l->dir, lease->id, layout);
     note_journal (l, recovery_release_record (lease));
     drop (l, lease);
     run_queue (l);
@@ -434,9 +447,45 @@ leasing_report (struct leasing *l, struct lease *lease, enum request_ready level
         run_queue (l);
 }
 
+static bool
+is_whole (const struct leasing *l, const struct lease *lease)
+{
+    for (unsigned i = 0; i < GPUS_MAX; i++)
+        if ((lease->gpus & (1U << i)) && l->gpus->table[i].state != GPU_PRESENT)
+            return false;
+    return true;
+}
+
+/* The number of a GPU that is gone may be another's soon: its nodes go at once, and come back with it.  */
+static void
+follow_gpus (struct leasing *l, struct lease *lease)
+{
+    bool lost = !is_whole (l, lease);
+    const struct layout *layout;
+    struct error err;
+
+    if (lost == lease->lost)
+        return;
+    lease->lost = lost;
+    if (lost) {
+        leasedir_empty (&l->dir, lease->id);
+        return;
+    }
+    layout = layout_of (l, lease);
+    if (layout && leasedir_fill (&l->dir, lease->id, layout, &err) < 0) {
+        (void) fprintf (stderr, "container %s: %s\n", container_label (&lease->order.container), err.message);
+        lease->lost = true;
+    }
+}
+
 void
 leasing_gpus_changed (struct leasing *l)
 {
+    struct lease *lease;
+
+    leases_foreach (&l->leases, lease) {
+        follow_gpus (l, lease);
+    }
     run_queue (l);
 }
 

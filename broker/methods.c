@@ -248,7 +248,7 @@ status (struct methods *m, struct connection *c, json_t *parameters)
 
     (void) parameters;
     leases_foreach (&l->leases, lease) {
-        (void) json_array_append_new (leases, lease_to_json (lease, l->gpus));
+        (void) json_array_append_new (leases, lease_to_json (lease, l->gpus, c->uid == 0));
     }
     for (waiter = leasing_next_waiter (l, NULL); waiter; waiter = leasing_next_waiter (l, waiter))
         (void) json_array_append_new (queue, waiter_to_json (l, waiter, position++));
@@ -286,26 +286,26 @@ nodes_to_json (const struct leasing *l, const struct lease *lease)
 static json_t *
 explain_order (const struct order *order, const char *state, const char *decision)
 {
-    json_t *notes = json_object_get (order->parameters, "notes");
-
-    return json_pack ("{s:o s:o s:o s:s s:s s:O}", "container", container_to_json (&order->container), "workload",
-                      workload_to_json (&order->workload), "request", request_to_json (&order->request), "state",
-                      state, "decision", decision, "notes", notes ? notes : json_null ());
+    return json_pack ("{s:o s:o s:o s:O? s:s s:s s:O?}", "container", container_to_json (&order->container),
+                      "workload", workload_to_json (&order->workload), "request",
+                      request_to_json (&order->request), "sources", json_object_get (order->parameters, "sources"),
+                      "state", state, "decision", decision, "notes", json_object_get (order->parameters, "notes"));
 }
 
 static json_t *
-explain_lease (const struct leasing *l, const struct lease *lease)
+explain_lease (const struct leasing *l, const struct lease *lease, bool with_id)
 {
     json_t *json = explain_order (&lease->order, lease_state_name (lease), lease->decision), *names = json_array ();
     char path[sizeof l->dir.path + 40];
 
     for (unsigned i = 0; i < GPUS_MAX; i++)
         if (lease->gpus & (1U << i))
-            (void) json_array_append_new (names, json_string (l->gpus->table[i].name));
+            (void) json_array_append_new (names, json_sprintf ("%s%s", l->gpus->table[i].name,
+                                                               l->gpus->table[i].simulated ? " (simulated)" : ""));
     (void) snprintf (path, sizeof path, "%s/%s", l->dir.path, lease->id);
     (void) json_object_set_new (json, "gpus", names);
     (void) json_object_set_new (json, "nodes", nodes_to_json (l, lease));
-    (void) json_object_set_new (json, "directory", json_string (path));
+    (void) json_object_set_new (json, "directory", with_id ? json_string (path) : json_null ());
     return json;
 }
 
@@ -348,7 +348,7 @@ explain (struct methods *m, struct connection *c, json_t *parameters)
     }
     lease = lease_find_container (&m->leasing->leases, container);
     if (lease) {
-        connection_reply (c, NULL, explain_lease (l, lease));
+        connection_reply (c, NULL, explain_lease (l, lease, c->uid == 0));
         return;
     }
     for (unsigned i = 0; i < WAITERS_MAX; i++)

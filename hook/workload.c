@@ -40,12 +40,33 @@ workload_parse_user (struct workload_user *user, const char *text, struct error 
     return 0;
 }
 
-/* The line of /proc/PID/cgroup for the hierarchy that filters devices: v1's devices, else v2. The path is cut
- * out of text in place.  */
+/* Where runtimes look for control groups: v2 alone, or v1 with a folder for each hierarchy (systemd's layouts; on a
+ * hybrid one it is v1's devices that filters). NULL: none is there. What is not mounted filters nothing, though
+ * /proc/PID/cgroup may list it.  */
 static const char *
-device_cgroup (char *text, bool *v1)
+device_cgroup_mount (bool *v1)
 {
-    const char *unified = NULL;
+    struct statfs fs;
+
+    *v1 = statfs ("/sys/fs/cgroup", &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC;
+    if (!*v1)
+        return "/sys/fs/cgroup";
+    return statfs ("/sys/fs/cgroup/devices", &fs) == 0 && fs.f_type == CGROUP_SUPER_MAGIC ? "/sys/fs/cgroup/devices"
+                                                                                            : NULL;
+}
+
+static bool
+names_devices (const char *controllers)
+{
+    const char *at = strstr (controllers, "devices");
+
+    return at && (at == controllers || at[-1] == ',') && (at[7] == '\0' || at[7] == ',');
+}
+
+/* The path in the line of /proc/PID/cgroup for that hierarchy, cut out of text in place. NULL: there is none.  */
+static const char *
+device_cgroup (char *text, bool v1)
+{
     char *save = NULL;
 
     for (char *line = strtok_r (text, "\n", &save); line; line = strtok_r (NULL, "\n", &save)) {
@@ -54,28 +75,10 @@ device_cgroup (char *text, bool *v1)
         if (!path)
             continue;
         *path++ = '\0';
-        if (strcmp (controllers + 1, "devices") == 0) {
-            *v1 = true;
+        controllers++;
+        if (v1 ? names_devices (controllers) : *controllers == '\0')
             return path;
-        }
-        if (controllers[1] == '\0')
-            unified = path;
     }
-    *v1 = false;
-    return unified;
-}
-
-static const char *
-cgroup_mount (bool v1)
-{
-    static const char *const v2_places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
-    struct statfs fs;
-
-    if (v1)
-        return "/sys/fs/cgroup/devices";
-    for (size_t i = 0; i < countof (v2_places); i++)
-        if (statfs (v2_places[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
-            return v2_places[i];
     return NULL;
 }
 
@@ -92,10 +95,10 @@ join_device_cgroup (pid_t pid, struct error *err)
     (void) snprintf (proc, sizeof proc, "/proc/%d/cgroup", (int) pid);
     if (file_read (proc, 1 << 16, &text, &len, err) < 0)
         return -1;
-    cgroup = device_cgroup (text, &v1);
-    mount = cgroup ? cgroup_mount (v1) : NULL;
+    mount = device_cgroup_mount (&v1);
+    cgroup = mount ? device_cgroup (text, v1) : NULL;
     /* Without any hierarchy nothing filters devices, for the workload neither.  */
-    if (!mount)
+    if (!cgroup)
         return 0;
     (void) snprintf (path, sizeof path, "%s%s/cgroup.procs", mount, cgroup);
     fd = open (path, O_WRONLY | O_CLOEXEC);

@@ -88,15 +88,21 @@ workload_to_json (const struct workload *w)
 }
 
 static int
-get_id (const json_t *value, const char *what, uint32_t *id, struct error *err)
+get_number (const json_t *value, const char *what, uint32_t max, uint32_t *out, struct error *err)
 {
     json_int_t n = json_integer_value (value);
 
-    /* (uid_t) -1 is no id: chown takes it for "leave it".  */
-    if (!json_is_integer (value) || n < 0 || n >= UINT32_MAX)
+    if (!json_is_integer (value) || n < 0 || n > max)
         return error_set (err, 0, "workload.%s is not an id", what);
-    *id = (uint32_t) n;
+    *out = (uint32_t) n;
     return 0;
+}
+
+/* (uid_t) -1 is no id: chown takes it for "leave it".  */
+static int
+get_id (const json_t *value, const char *what, uint32_t *id, struct error *err)
+{
+    return get_number (value, what, UINT32_MAX - 1, id, err);
 }
 
 static int
@@ -110,7 +116,7 @@ map_from_json (struct id_map *map, unsigned *n, const json_t *json, const char *
     json_array_foreach ((json_t *) json, i, line) {
         if (get_id (json_array_get (line, 0), what, &map[i].container, err) < 0
             || get_id (json_array_get (line, 1), what, &map[i].host, err) < 0
-            || get_id (json_array_get (line, 2), what, &map[i].size, err) < 0)
+            || get_number (json_array_get (line, 2), what, UINT32_MAX, &map[i].size, err) < 0)
             return -1;
     }
     *n = (unsigned) json_array_size (json);

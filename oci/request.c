@@ -100,12 +100,30 @@ is_hex (const char *s, size_t n)
     return strspn (s, "0123456789abcdefABCDEF") >= n;
 }
 
-/* Domain:bus:device.function, as in sysfs: 0000:00:02.0.  */
+/* Domain:bus:device.function, as in sysfs: 0000:00:02.0; behind Intel's VMD the domain has five digits.  */
 static bool
 is_pci_address (const char *s)
 {
-    return strlen (s) == 12 && is_hex (s, 4) && s[4] == ':' && is_hex (s + 5, 2) && s[7] == ':' && is_hex (s + 8, 2)
-           && s[10] == '.' && s[11] >= '0' && s[11] <= '7';
+    size_t domain = strspn (s, "0123456789abcdefABCDEF");
+
+    if (domain < 4 || domain > 8 || strlen (s) != domain + 8)
+        return false;
+    s += domain;
+    return s[0] == ':' && is_hex (s + 1, 2) && s[3] == ':' && is_hex (s + 4, 2) && s[6] == '.' && s[7] >= '0'
+           && s[7] <= '7';
+}
+
+/* A name that we know, or the number in hex, as "8086" or "0x8086".  */
+static bool
+is_vendor (const char *s)
+{
+    static const char *const names[] = {"intel", "amd", "nvidia"};
+
+    for (size_t i = 0; i < countof (names); i++)
+        if (strcasecmp (s, names[i]) == 0)
+            return true;
+    s += strncmp (s, "0x", 2) == 0 ? 2 : 0;
+    return strlen (s) == 4 && is_hex (s, 4);
 }
 
 static bool
@@ -128,7 +146,13 @@ parse_selector (const char *word, struct selector *sel, struct error *err)
     static const struct {
         const char *prefix;
         enum selector_kind kind;
-    } prefixed[] = {{"pci:", SELECT_PCI}, {"driver:", SELECT_DRIVER}, {"vendor:", SELECT_VENDOR}};
+        bool (*valid) (const char *text);
+        const char *example;
+    } prefixed[] = {
+        {"pci:", SELECT_PCI, is_pci_address, "pci:0000:00:02.0"},
+        {"driver:", SELECT_DRIVER, is_name, "driver:i915"},
+        {"vendor:", SELECT_VENDOR, is_vendor, "vendor:intel"},
+    };
 
     (void) snprintf (sel->text, sizeof sel->text, "%s", word);
     for (size_t i = 0; i < countof (prefixed); i++) {
@@ -138,10 +162,9 @@ parse_selector (const char *word, struct selector *sel, struct error *err)
             continue;
         sel->kind = prefixed[i].kind;
         (void) snprintf (sel->text, sizeof sel->text, "%s", rest);
-        if (sel->kind == SELECT_PCI ? is_pci_address (rest) : is_name (rest))
+        if (prefixed[i].valid (rest))
             return 0;
-        return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\"?", word,
-                          sel->kind == SELECT_PCI ? "pci:0000:00:02.0" : "driver:i915 or vendor:intel");
+        return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\"?", word, prefixed[i].example);
     }
     if (strlen (word) == 9 && is_hex (word, 4) && word[4] == ':' && is_hex (word + 5, 4)) {
         sel->kind = SELECT_ID;
@@ -436,6 +459,17 @@ request_to_json (const struct request *req)
     for (int i = 0; i < KEY_COUNT; i++)
         if (req->source[i] != SOURCE_DEFAULT)
             (void) json_object_set_new (json, keys[i].name, json_string (req->text[i]));
+    return json;
+}
+
+json_t *
+request_sources_to_json (const struct request *req)
+{
+    json_t *json = json_object ();
+
+    for (int i = 0; i < KEY_COUNT; i++)
+        if (req->source[i] != SOURCE_DEFAULT)
+            (void) json_object_set_new (json, keys[i].name, json_string (request_source_name (req->source[i])));
     return json;
 }
 

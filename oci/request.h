@@ -88,6 +88,8 @@ int request_set (struct request *req, enum request_source source, const char *na
 
 /* The wire form: {"gpu": "pci:0000:00:02.0", …}, only what was written. The reference is the caller's.  */
 json_t *request_to_json (const struct request *req);
+/* {"gpu": "label", …}: where each was written.  */
+json_t *request_sources_to_json (const struct request *req);
 int request_from_json (struct request *req, const json_t *json, struct error *err);
 
 const char *request_key_name (enum request_key key); /* "dri.gpu" */

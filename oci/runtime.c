@@ -82,8 +82,9 @@ store_spec (const struct start *s, struct error *err)
 static json_t *
 acquire_parameters (const struct start *s, json_t *notes)
 {
-    return json_pack ("{s:o s:o s:o s:o}", "container", container_to_json (&s->container), "workload",
-                      workload_to_json (&s->workload), "request", request_to_json (&s->req), "notes", notes);
+    return json_pack ("{s:o s:o s:o s:o s:o}", "container", container_to_json (&s->container), "workload",
+                      workload_to_json (&s->workload), "request", request_to_json (&s->req), "sources",
+                      request_sources_to_json (&s->req), "notes", notes);
 }
 
 static enum client_result

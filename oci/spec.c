@@ -42,14 +42,20 @@ spec_root_path (const json_t *spec)
 
 /* Absent means 0, as Go's zero value has it.  */
 static int
-get_id (const json_t *value, const char *what, uint32_t *id, struct error *err)
+get_number (const json_t *value, const char *what, uint32_t max, uint32_t *out, struct error *err)
 {
     json_int_t n = json_integer_value (value);
 
-    if (value && (!json_is_integer (value) || n < 0 || n >= UINT32_MAX))
+    if (value && (!json_is_integer (value) || n < 0 || n > max))
         return error_set (err, 0, "config.json: %s is not an id", what);
-    *id = (uint32_t) n;
+    *out = (uint32_t) n;
     return 0;
+}
+
+static int
+get_id (const json_t *value, const char *what, uint32_t *id, struct error *err)
+{
+    return get_number (value, what, UINT32_MAX - 1, id, err);
 }
 
 static int
@@ -79,7 +85,7 @@ get_map (const json_t *lines, struct id_map *map, unsigned *n, struct error *err
     json_array_foreach ((json_t *) lines, i, line) {
         if (get_id (json_object_get (line, "containerID"), "containerID", &map[i].container, err) < 0
             || get_id (json_object_get (line, "hostID"), "hostID", &map[i].host, err) < 0
-            || get_id (json_object_get (line, "size"), "size", &map[i].size, err) < 0)
+            || get_number (json_object_get (line, "size"), "size", UINT32_MAX, &map[i].size, err) < 0)
             return -1;
     }
     *n = (unsigned) json_array_size (lines);
