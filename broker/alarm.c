@@ -34,8 +34,8 @@ on_time (sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 int
-alarm_init (struct alarm *alarm, sd_event *event, uint64_t (*ring) (void *userdata, uint64_t now), void *userdata,
-            struct error *err)
+alarm_init (struct alarm *alarm, sd_event *event, uint64_t (*ring) (void *userdata, uint64_t now),
+            void *userdata, struct error *err)
 {
     int r;
 

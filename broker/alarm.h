@@ -1,5 +1,5 @@
-/* One timer for many deadlines, lazy: an earlier deadline moves it, a deadline that falls away does not, so that
- * a grant that is taken up in time costs no system call. Nothing to wait for: it is off.  */
+/* One timer for many deadlines, lazy: an earlier deadline moves it, a deadline that falls away does not, so
+ * that a grant that is taken up in time costs no system call. Nothing to wait for: it is off.  */
 #ifndef DRI_ALARM_H
 #define DRI_ALARM_H
 
@@ -9,8 +9,8 @@
 #include "../oci/error.h"
 
 struct alarm {
-    sd_event_source *source; /* owned */
-    uint64_t at;             /* CLOCK_MONOTONIC, µs; 0: off */
+    sd_event_source *source;                         /* owned */
+    uint64_t at;                                     /* CLOCK_MONOTONIC, µs; 0: off */
     uint64_t (*ring) (void *userdata, uint64_t now); /* does what is due, returns the next deadline or 0 */
     void *userdata;
 };

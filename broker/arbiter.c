@@ -153,7 +153,8 @@ say_absent (const struct gpus *gpus, const struct request *req, struct decision 
 
     gpus_names (gpus, present (gpus), names, sizeof names);
     if (names[0])
-        decide (out, VERDICT_WAIT, "no GPU fits dri.gpu \"%.60s\"; there is %s (drictl devices)", wanted, names);
+        decide (out, VERDICT_WAIT, "no GPU fits dri.gpu \"%.60s\"; there is %s (drictl devices)", wanted,
+                names);
     else
         decide (out, VERDICT_WAIT, "no GPU on this machine (ls /dev/dri; drictl devices)");
 }
@@ -169,14 +170,15 @@ asks_too_much (const struct gpus *gpus, const struct request *req, struct decisi
             most = gpus->table[i].slots;
     if (req->access == ACCESS_EXCLUSIVE || req->slots <= most)
         return false;
-    decide (out, VERDICT_REFUSE, "dri.slots is %u, and the GPU has %u (\"slots\" in /etc/dri-broker/config.json)",
-            req->slots, most);
+    decide (out, VERDICT_REFUSE,
+            "dri.slots is %u, and the GPU has %u (\"slots\" in /etc/dri-broker/config.json)", req->slots,
+            most);
     return true;
 }
 
 static void
-decide_all (const struct gpus *gpus, const struct leases *leases, const struct request *req, uint32_t reserved,
-            struct decision *out)
+decide_all (const struct gpus *gpus, const struct leases *leases, const struct request *req,
+            uint32_t reserved, struct decision *out)
 {
     char names[96];
 
@@ -191,8 +193,8 @@ decide_all (const struct gpus *gpus, const struct leases *leases, const struct r
 
 /* The selectors stand in order of preference: the first that has room is taken.  */
 static void
-decide_one (const struct gpus *gpus, const struct leases *leases, const struct request *req, uint32_t reserved,
-            struct decision *out)
+decide_one (const struct gpus *gpus, const struct leases *leases, const struct request *req,
+            uint32_t reserved, struct decision *out)
 {
     for (unsigned i = 0; i < req->n_selectors; i++) {
         uint32_t fitting = matching (gpus, out->candidates, &req->selectors[i]);
@@ -220,8 +222,8 @@ decide_monitor (const struct gpus *gpus, struct decision *out)
 }
 
 void
-arbiter_decide (const struct gpus *gpus, const struct leases *leases, const struct request *req, uint32_t reserved,
-                struct decision *out)
+arbiter_decide (const struct gpus *gpus, const struct leases *leases, const struct request *req,
+                uint32_t reserved, struct decision *out)
 {
     bool all = wants_all (req) || req->access == ACCESS_MONITOR;
 

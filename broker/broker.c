@@ -42,18 +42,17 @@ struct broker {
 /* The tables are large and of fixed size: memory is bounded by construction.  */
 static struct broker broker;
 
-static const char help[] =
-    "usage: dri-broker [--lease-root DIR] [--simulate FILE]\n"
-    "\n"
-    "Leases the GPUs of this machine to containers. Usually started by systemd.\n"
-    "\n"
-    "  --lease-root DIR  where lease directories are made (/run/dri-broker/leases);\n"
-    "                    a tmpfs that is not mounted nodev\n"
-    "  --simulate FILE   GPUs from a fixture instead of the machine's, for tests\n"
-    "  --help, --version\n"
-    "\n"
-    "DRI_BROKER_SOCKET and DRI_BROKER_CONFIG name another socket and configuration.\n"
-    "See dri-broker(8).\n";
+static const char help[] = "usage: dri-broker [--lease-root DIR] [--simulate FILE]\n"
+                           "\n"
+                           "Leases the GPUs of this machine to containers. Usually started by systemd.\n"
+                           "\n"
+                           "  --lease-root DIR  where lease directories are made (/run/dri-broker/leases);\n"
+                           "                    a tmpfs that is not mounted nodev\n"
+                           "  --simulate FILE   GPUs from a fixture instead of the machine's, for tests\n"
+                           "  --help, --version\n"
+                           "\n"
+                           "DRI_BROKER_SOCKET and DRI_BROKER_CONFIG name another socket and configuration.\n"
+                           "See dri-broker(8).\n";
 
 static int
 look_for_gpus (struct broker *b, struct error *err)
@@ -223,7 +222,8 @@ start (struct broker *b, const char *lease_root, struct error *err)
         return -1;
     b->leasing.config = &b->config;
     b->leasing.gpus = &b->gpus;
-    b->methods = (struct methods){.leasing = &b->leasing, .server = &b->server, .reload = reload, .userdata = b};
+    b->methods =
+        (struct methods){.leasing = &b->leasing, .server = &b->server, .reload = reload, .userdata = b};
     methods_init (&b->methods);
     journal_path (journal, sizeof journal);
     if (leasing_start (&b->leasing, b->event, lease_root, journal, err) < 0)
@@ -238,8 +238,10 @@ static int
 parse_arguments (int argc, char **argv, const char **lease_root)
 {
     static const struct option options[] = {
-        {"lease-root", required_argument, NULL, 'l'}, {"simulate", required_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},             {"version", no_argument, NULL, 'v'},
+        {"lease-root", required_argument, NULL, 'l'},
+        {"simulate", required_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
     };
     int option;

@@ -168,8 +168,8 @@ read_reply (const char *text, size_t len, json_t **reply, struct error *err)
 }
 
 enum client_result
-client_call (struct client *client, const char *method, json_t *parameters, unsigned timeout_ms, json_t **reply,
-             struct error *err)
+client_call (struct client *client, const char *method, json_t *parameters, unsigned timeout_ms,
+             json_t **reply, struct error *err)
 {
     char name[128];
     size_t len;

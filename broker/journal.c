@@ -11,8 +11,8 @@
 enum { JOURNAL_BYTES_MAX = 64 << 20, JOURNAL_LONG = 1 << 20 };
 
 int
-journal_read (const char *path, void (*record) (void *userdata, json_t *record), void *userdata, unsigned *skipped,
-              struct error *err)
+journal_read (const char *path, void (*record) (void *userdata, json_t *record), void *userdata,
+              unsigned *skipped, struct error *err)
 {
     _cleanup_free_ char *text = NULL;
     char *line, *newline;

@@ -21,8 +21,8 @@ struct journal {
 int journal_read (const char *path, void (*record) (void *userdata, json_t *record), void *userdata,
                   unsigned *skipped, struct error *err);
 
-/* Starts the file anew with the records that write() appends: by rename, so that a crash leaves either the old
- * journal or the new. The journal is open for appending afterwards.  */
+/* Starts the file anew with the records that write() appends: by rename, so that a crash leaves either the
+ * old journal or the new. The journal is open for appending afterwards.  */
 int journal_start (struct journal *journal, const char *path,
                    int (*write) (void *userdata, struct journal *journal, struct error *err), void *userdata,
                    struct error *err);

@@ -17,15 +17,16 @@ to_host (const struct workload *w, const char *what, uint32_t id, uint32_t *out,
     }
     host = id_to_host (user ? w->uid_map : w->gid_map, user ? w->n_uid_map : w->n_gid_map, id);
     if (host < 0 || host >= UINT32_MAX)
-        return error_set (err, 0, "%s %u, to own the GPU's nodes, is not mapped in the container's user namespace",
+        return error_set (err, 0,
+                          "%s %u, to own the GPU's nodes, is not mapped in the container's user namespace",
                           what, id);
     *out = (uint32_t) host;
     return 0;
 }
 
 /* auto: the workload's own ids. Where it drops to PUID:PGID, that group. A workload that stays root gets the
- * host's group of the node instead of group 0: it opens the node by its uid, and a `docker exec -u 1000` by that
- * group, which dri-runtime adds, without being given root's.  */
+ * host's group of the node instead of group 0: it opens the node by its uid, and a `docker exec -u 1000` by
+ * that group, which dri-runtime adds, without being given root's.  */
 static int
 owner_of (const struct order *order, gid_t host_gid, struct layout_node *node, struct error *err)
 {
@@ -41,7 +42,8 @@ owner_of (const struct order *order, gid_t host_gid, struct layout_node *node, s
         return 0;
     case OWNER_IDS:
         node->mode = owner->mode;
-        return to_host (w, "uid", owner->uid, &node->uid, err) < 0 || to_host (w, "gid", owner->gid, &node->gid, err) < 0
+        return to_host (w, "uid", owner->uid, &node->uid, err) < 0
+                       || to_host (w, "gid", owner->gid, &node->gid, err) < 0
                    ? -1
                    : 0;
     case OWNER_AUTO:
@@ -49,7 +51,9 @@ owner_of (const struct order *order, gid_t host_gid, struct layout_node *node, s
     }
     gid = w->drops ? w->pgid : w->uid == 0 && w->gid == 0 ? host_gid : w->gid;
     node->mode = 0660;
-    return to_host (w, "uid", w->uid, &node->uid, err) < 0 || to_host (w, "gid", gid, &node->gid, err) < 0 ? -1 : 0;
+    return to_host (w, "uid", w->uid, &node->uid, err) < 0 || to_host (w, "gid", gid, &node->gid, err) < 0
+               ? -1
+               : 0;
 }
 
 static int

@@ -131,12 +131,12 @@ lease_to_json (const struct lease *lease, const struct gpus *gpus, bool with_id)
     char names[128];
 
     gpus_names (gpus, lease->gpus, names, sizeof names);
-    return json_pack ("{s:o s:s s:o s:o s:s s:s s:i s:o s:o s:I s:o s:s s:n s:n}", "id",
-                      with_id ? json_string (lease->id) : json_null (), "state",
-                      lease_state_name (lease), "container", container_to_json (&lease->order.container), "gpu",
-                      lease->gpus ? json_string (names) : json_null (), "access", access_name (req->access), "class",
-                      class_name (req->class), "slots", (int) req->slots, "share",
-                      req->share ? json_integer (req->share) : json_null (), "pid",
-                      lease->pid ? json_integer (lease->pid) : json_null (), "since", (json_int_t) lease->since,
-                      "ready", readiness_to_json (lease), "reason", lease->decision, "engines", "memory");
+    return json_pack (
+        "{s:o s:s s:o s:o s:s s:s s:i s:o s:o s:I s:o s:s s:n s:n}", "id",
+        with_id ? json_string (lease->id) : json_null (), "state", lease_state_name (lease), "container",
+        container_to_json (&lease->order.container), "gpu", lease->gpus ? json_string (names) : json_null (),
+        "access", access_name (req->access), "class", class_name (req->class), "slots", (int) req->slots,
+        "share", req->share ? json_integer (req->share) : json_null (), "pid",
+        lease->pid ? json_integer (lease->pid) : json_null (), "since", (json_int_t) lease->since, "ready",
+        readiness_to_json (lease), "reason", lease->decision, "engines", "memory");
 }

@@ -34,15 +34,15 @@ struct lease {
     enum lease_state state;
     char id[33];
     struct order order;
-    uint32_t gpus;    /* bit set of indexes into gpus.table */
-    bool lost;        /* one of them is gone, and the directory is empty */
-    int64_t since;    /* seconds since the epoch */
-    uint64_t expires; /* CLOCK_MONOTONIC, µs; LEASE_GRANTED only */
-    pid_t pid;        /* LEASE_ACTIVE and LEASE_WITHOUT */
-    uint64_t start;   /* of that process, in clock ticks since boot (proc(5), starttime) */
-    int pidfd;        /* owned; -1 while there is no process */
-    void *watch;      /* the event source of pidfd */
-    char decision[256]; /* why this GPU, or why none */
+    uint32_t gpus;            /* bit set of indexes into gpus.table */
+    bool lost;                /* one of them is gone, and the directory is empty */
+    int64_t since;            /* seconds since the epoch */
+    uint64_t expires;         /* CLOCK_MONOTONIC, µs; LEASE_GRANTED only */
+    pid_t pid;                /* LEASE_ACTIVE and LEASE_WITHOUT */
+    uint64_t start;           /* of that process, in clock ticks since boot (proc(5), starttime) */
+    int pidfd;                /* owned; -1 while there is no process */
+    void *watch;              /* the event source of pidfd */
+    char decision[256];       /* why this GPU, or why none */
     enum request_ready level; /* READY_AUTO: not verified yet */
     bool ready;
     char verdict[256];
@@ -55,7 +55,7 @@ struct leases {
 };
 
 /* No lease may be taken or dropped meanwhile.  */
-#define leases_foreach(leases, lease)                                                                              \
+#define leases_foreach(leases, lease)                                                                        \
     for (unsigned i_ = 0; i_ < (leases)->n && ((lease) = &(leases)->table[(leases)->order[i_]], true); i_++)
 
 void leases_init (struct leases *leases);

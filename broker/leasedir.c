@@ -23,14 +23,16 @@ leasedir_open (struct leasedir *dir, const char *path, struct error *err)
                           sizeof dir->path);
     fd = open (path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return error_set (err, errno, "lease root %s (systemctl start 'run-dri\\x2dbroker-leases.mount')", path);
+        return error_set (err, errno, "lease root %s (systemctl start 'run-dri\\x2dbroker-leases.mount')",
+                          path);
     if (fstat (fd, &st) < 0 || fstatvfs (fd, &fs) < 0)
         return error_set (err, errno, "lease root %s", path);
     if (st.st_uid != geteuid () || (st.st_mode & 022))
         return error_set (err, 0, "lease root %s: others may write there (chown root, chmod 0711)", path);
     if (fs.f_flag & ST_NODEV)
-        return error_set (err, 0, "lease root %s is on a nodev mount, where no device node can be opened: "
-                                  "mount a tmpfs there without nodev",
+        return error_set (err, 0,
+                          "lease root %s is on a nodev mount, where no device node can be opened: "
+                          "mount a tmpfs there without nodev",
                           path);
     dir->root = steal_fd (&fd);
     (void) snprintf (dir->path, sizeof dir->path, "%s", path);
@@ -55,7 +57,8 @@ make_node (int root, const char *id, const struct layout_node *node, struct erro
     /* The broker's umask is 0: the mode is as it stands here. Until the chown the node is root's alone.  */
     if (mknodat (root, below (path, id, node->node.name), S_IFCHR | node->mode, device) < 0)
         return error_set (err, errno, "mknod %s", node->node.name);
-    if ((node->uid != 0 || node->gid != 0) && fchownat (root, path, node->uid, node->gid, AT_SYMLINK_NOFOLLOW) < 0)
+    if ((node->uid != 0 || node->gid != 0)
+        && fchownat (root, path, node->uid, node->gid, AT_SYMLINK_NOFOLLOW) < 0)
         return error_set (err, errno, "chown %s", node->node.name);
     return 0;
 }
@@ -103,7 +106,8 @@ leasedir_make (const struct leasedir *dir, const char *id, const struct layout *
     return 0;
 }
 
-/* Unlinks what is in a directory, but does not go down: a lease directory holds nothing deeper than by-path.  */
+/* Unlinks what is in a directory, but does not go down: a lease directory holds nothing deeper than by-path.
+ */
 static void
 unlink_entries (int parent, const char *name)
 {

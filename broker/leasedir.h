@@ -17,10 +17,12 @@ struct leasedir {
 int leasedir_open (struct leasedir *dir, const char *path, struct error *err);
 
 /* Makes <root>/<id>. On failure nothing is left of it.  */
-int leasedir_make (const struct leasedir *dir, const char *id, const struct layout *layout, struct error *err);
+int leasedir_make (const struct leasedir *dir, const char *id, const struct layout *layout,
+                   struct error *err);
 
 /* Puts nodes and links into a directory that was emptied.  */
-int leasedir_fill (const struct leasedir *dir, const char *id, const struct layout *layout, struct error *err);
+int leasedir_fill (const struct leasedir *dir, const char *id, const struct layout *layout,
+                   struct error *err);
 
 /* Takes the nodes out of a directory that a container may have mounted.  */
 void leasedir_empty (const struct leasedir *dir, const char *id);
@@ -32,6 +34,7 @@ void leasedir_remove (const struct leasedir *dir, const char *id, const struct l
 bool leasedir_exists (const struct leasedir *dir, const char *id);
 
 /* Removes every directory with the name of a lease for which keep says no.  */
-void leasedir_sweep (const struct leasedir *dir, bool (*keep) (void *userdata, const char *id), void *userdata);
+void leasedir_sweep (const struct leasedir *dir, bool (*keep) (void *userdata, const char *id),
+                     void *userdata);
 
 #endif

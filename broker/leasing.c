@@ -44,8 +44,8 @@ note_journal (struct leasing *l, json_t *record)
         (void) fprintf (stderr, "%s\n", err.message);
 }
 
-/* What a lease's directory should hold, in storage that the next call uses again (it is large). NULL where that
- * cannot be told.  */
+/* What a lease's directory should hold, in storage that the next call uses again (it is large). NULL where
+ * that cannot be told.  */
 static struct layout *
 layout_of (struct leasing *l, const struct lease *lease)
 {
@@ -119,8 +119,8 @@ remember_refusal (struct leasing *l, struct order *order, const char *reason)
 
 /* Journal, directory, in this order. On failure nothing is left and the order is still the caller's.  */
 static int
-make_lease (struct leasing *l, struct lease *lease, const struct order *order, const struct decision *decision,
-            struct layout *layout, struct error *err)
+make_lease (struct leasing *l, struct lease *lease, const struct order *order,
+            const struct decision *decision, struct layout *layout, struct error *err)
 {
     if (layout_make (layout, l->gpus, decision->gpus, order, err) < 0 || make_id (lease->id, err) < 0)
         return -1;
@@ -179,7 +179,8 @@ grant (struct leasing *l, void *client, struct order *order, bool detached, cons
 /* --- the queue --- */
 
 static struct waiter *
-add_waiter (struct leasing *l, void *client, struct order *order, bool detached, const struct decision *decision)
+add_waiter (struct leasing *l, void *client, struct order *order, bool detached,
+            const struct decision *decision)
 {
     for (unsigned i = 0; i < WAITERS_MAX; i++) {
         struct waiter *w = &l->waiters[i];
@@ -490,7 +491,8 @@ leasing_gpus_changed (struct leasing *l)
 }
 
 int
-leasing_start (struct leasing *l, sd_event *event, const char *lease_root, const char *journal, struct error *err)
+leasing_start (struct leasing *l, sd_event *event, const char *lease_root, const char *journal,
+               struct error *err)
 {
     l->event = event;
     l->journal.fd = -1;

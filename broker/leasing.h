@@ -79,7 +79,8 @@ bool leasing_client_holds (const struct leasing *l, const void *client);
 int leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, struct error *err);
 /* Ties a lease to the process that started then (0: whenever). For activation and recovery.  */
 int leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err);
-void leasing_report (struct leasing *l, struct lease *lease, enum request_ready level, bool ok, const char *reason);
+void leasing_report (struct leasing *l, struct lease *lease, enum request_ready level, bool ok,
+                     const char *reason);
 void leasing_release (struct leasing *l, struct lease *lease);
 
 /* The GPUs or the configuration changed: the queue may move.  */

@@ -24,7 +24,8 @@ struct message_call {
 int message_parse_call (struct message_call *call, const char *text, size_t len, struct error *err);
 void message_call_finish (struct message_call *call);
 
-/* A message with its NUL, the caller's to free. error_name NULL: a reply; parameters is stolen, may be NULL.  */
+/* A message with its NUL, the caller's to free. error_name NULL: a reply; parameters is stolen, may be NULL.
+ */
 char *message_format_reply (const char *error_name, json_t *parameters, size_t *len);
 char *message_format_call (const char *method, json_t *parameters, size_t *len);
 

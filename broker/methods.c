@@ -14,7 +14,8 @@ static const char service_description[] =
     "# The service that every varlink service is.\n"
     "interface org.varlink.service\n"
     "\n"
-    "method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: []string)\n"
+    "method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: "
+    "[]string)\n"
     "\n"
     "method GetInterfaceDescription(interface: string) -> (description: string)\n"
     "\n"
@@ -128,8 +129,9 @@ named_lease (struct methods *m, struct connection *c, json_t *parameters)
     }
     lease = lease_find (&m->leasing->leases, id);
     if (!lease)
-        fail (c, "NoSuchLease", "the broker knows no such lease: it has expired or was released; start the container "
-                                "again");
+        fail (c, "NoSuchLease",
+              "the broker knows no such lease: it has expired or was released; start the container "
+              "again");
     return lease;
 }
 
@@ -177,8 +179,8 @@ report (struct methods *m, struct connection *c, json_t *parameters)
     lease = named_lease (m, c, parameters);
     if (!lease)
         return;
-    leasing_report (m->leasing, lease, (enum request_ready) level, json_is_true (json_object_get (ready, "ok")),
-                    reason);
+    leasing_report (m->leasing, lease, (enum request_ready) level,
+                    json_is_true (json_object_get (ready, "ok")), reason);
     connection_reply (c, NULL, NULL);
 }
 
@@ -190,7 +192,8 @@ release (struct methods *m, struct connection *c, json_t *parameters)
     char reason[sizeof ((struct lease *) 0)->verdict];
     struct lease *lease;
 
-    lease = container ? lease_find_container (&m->leasing->leases, container) : named_lease (m, c, parameters);
+    lease =
+        container ? lease_find_container (&m->leasing->leases, container) : named_lease (m, c, parameters);
     if (!lease) {
         if (container)
             fail (c, "NoSuchContainer", "no container of this name or id has a lease (drictl status)");
@@ -231,8 +234,8 @@ waiter_to_json (const struct leasing *l, const struct waiter *waiter, unsigned p
     char names[128];
 
     gpus_names (l->gpus, waiter->candidates, names, sizeof names);
-    return json_pack ("{s:o s:o s:s s:i s:I s:s}", "container", container_to_json (&waiter->order.container), "gpu",
-                      names[0] ? json_string (names) : json_null (), "class",
+    return json_pack ("{s:o s:o s:s s:i s:I s:s}", "container", container_to_json (&waiter->order.container),
+                      "gpu", names[0] ? json_string (names) : json_null (), "class",
                       class_name (waiter->order.request.class), "position", (int) position, "since",
                       (json_int_t) waiter->since, "reason", waiter->reason);
 }
@@ -252,8 +255,8 @@ status (struct methods *m, struct connection *c, json_t *parameters)
     }
     for (waiter = leasing_next_waiter (l, NULL); waiter; waiter = leasing_next_waiter (l, waiter))
         (void) json_array_append_new (queue, waiter_to_json (l, waiter, position++));
-    connection_reply (c, NULL,
-                      json_pack ("{s:o s:o s:o}", "gpus", gpus_to_json (l), "leases", leases, "queue", queue));
+    connection_reply (
+        c, NULL, json_pack ("{s:o s:o s:o}", "gpus", gpus_to_json (l), "leases", leases, "queue", queue));
 }
 
 /* What the container sees, read from the directory itself: the truth, not what was meant.  */
@@ -275,10 +278,10 @@ nodes_to_json (const struct leasing *l, const struct lease *lease)
         if (fstatat (l->dir.root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         (void) snprintf (mode, sizeof mode, "%04o", st.st_mode & 07777);
-        (void) json_array_append_new (nodes, json_pack ("{s:s s:i s:i s:I s:I s:s}", "name", name, "major",
-                                                        (int) major (st.st_rdev), "minor", (int) minor (st.st_rdev),
-                                                        "uid", (json_int_t) st.st_uid, "gid", (json_int_t) st.st_gid,
-                                                        "mode", mode));
+        (void) json_array_append_new (
+            nodes, json_pack ("{s:s s:i s:i s:I s:I s:s}", "name", name, "major", (int) major (st.st_rdev),
+                              "minor", (int) minor (st.st_rdev), "uid", (json_int_t) st.st_uid, "gid",
+                              (json_int_t) st.st_gid, "mode", mode));
     }
     return nodes;
 }
@@ -288,20 +291,23 @@ explain_order (const struct order *order, const char *state, const char *decisio
 {
     return json_pack ("{s:o s:o s:o s:O? s:s s:s s:O?}", "container", container_to_json (&order->container),
                       "workload", workload_to_json (&order->workload), "request",
-                      request_to_json (&order->request), "sources", json_object_get (order->parameters, "sources"),
-                      "state", state, "decision", decision, "notes", json_object_get (order->parameters, "notes"));
+                      request_to_json (&order->request), "sources",
+                      json_object_get (order->parameters, "sources"), "state", state, "decision", decision,
+                      "notes", json_object_get (order->parameters, "notes"));
 }
 
 static json_t *
 explain_lease (const struct leasing *l, const struct lease *lease, bool with_id)
 {
-    json_t *json = explain_order (&lease->order, lease_state_name (lease), lease->decision), *names = json_array ();
+    json_t *json = explain_order (&lease->order, lease_state_name (lease), lease->decision),
+           *names = json_array ();
     char path[sizeof l->dir.path + 40];
 
     for (unsigned i = 0; i < GPUS_MAX; i++)
         if (lease->gpus & (1U << i))
-            (void) json_array_append_new (names, json_sprintf ("%s%s", l->gpus->table[i].name,
-                                                               l->gpus->table[i].simulated ? " (simulated)" : ""));
+            (void) json_array_append_new (names,
+                                          json_sprintf ("%s%s", l->gpus->table[i].name,
+                                                        l->gpus->table[i].simulated ? " (simulated)" : ""));
     (void) snprintf (path, sizeof path, "%s/%s", l->dir.path, lease->id);
     (void) json_object_set_new (json, "gpus", names);
     (void) json_object_set_new (json, "nodes", nodes_to_json (l, lease));
@@ -353,7 +359,8 @@ explain (struct methods *m, struct connection *c, json_t *parameters)
     }
     for (unsigned i = 0; i < WAITERS_MAX; i++)
         if (l->waiters[i].client && container_is (&l->waiters[i].order.container, container)) {
-            connection_reply (c, NULL, explain_without_lease (&l->waiters[i].order, "waiting", l->waiters[i].reason));
+            connection_reply (c, NULL,
+                              explain_without_lease (&l->waiters[i].order, "waiting", l->waiters[i].reason));
             return;
         }
     refusal = find_refusal (l, container);
@@ -361,7 +368,8 @@ explain (struct methods *m, struct connection *c, json_t *parameters)
         connection_reply (c, NULL, explain_without_lease (&refusal->order, "refused", refusal->reason));
     else
         fail (c, "NoSuchContainer",
-              "no container of this name or id has asked for a GPU since the broker started: is dri.enable true, and "
+              "no container of this name or id has asked for a GPU since the broker started: is dri.enable "
+              "true, and "
               "its runtime dri-runtime?");
 }
 
@@ -405,7 +413,8 @@ on_unknown (struct connection *c, const char *method)
         || (len == strlen ("org.varlink.service") && strncmp (method, "org.varlink.service", len) == 0))
         connection_reply (c, "org.varlink.service.MethodNotFound", json_pack ("{s:s}", "method", dot + 1));
     else
-        connection_reply (c, "org.varlink.service.InterfaceNotFound", json_pack ("{s:s%}", "interface", method, len));
+        connection_reply (c, "org.varlink.service.InterfaceNotFound",
+                          json_pack ("{s:s%}", "interface", method, len));
 }
 
 static void

@@ -27,8 +27,8 @@ process_start_time (pid_t pid)
     after_name = strrchr (text, ')');
     if (!after_name
         || sscanf (after_name + 1,
-                   " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &state,
-                   &start)
+                   " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+                   &state, &start)
                != 2
         || state == 'Z' || state == 'X')
         return 0;

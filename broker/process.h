@@ -1,15 +1,17 @@
-/* A process held fast: by pidfd, and by the time at which it started where a pid has to outlive the broker.  */
+/* A process held fast: by pidfd, and by the time at which it started where a pid has to outlive the broker.
+ */
 #ifndef DRI_PROCESS_H
 #define DRI_PROCESS_H
 
 #include <stdint.h>
 #include <sys/types.h>
 
-/* starttime of /proc/PID/stat (proc(5)), in clock ticks since boot; 0 where there is no such process, or it is
- * a zombie.  */
+/* starttime of /proc/PID/stat (proc(5)), in clock ticks since boot; 0 where there is no such process, or it
+ * is a zombie.  */
 uint64_t process_start_time (pid_t pid);
 
-/* A pidfd of the process that has this pid and started then (0: whenever); the caller's to close. -1: gone.  */
+/* A pidfd of the process that has this pid and started then (0: whenever); the caller's to close. -1: gone.
+ */
 int process_hold (pid_t pid, uint64_t start);
 
 #endif

@@ -24,15 +24,15 @@ recovery_grant_record (const struct lease *lease, const struct gpus *gpus)
 json_t *
 recovery_activate_record (const struct lease *lease)
 {
-    return json_pack ("{s:s s:s s:i s:I}", "op", "activate", "lease", lease->id, "pid", (int) lease->pid, "start",
-                      (json_int_t) lease->start);
+    return json_pack ("{s:s s:s s:i s:I}", "op", "activate", "lease", lease->id, "pid", (int) lease->pid,
+                      "start", (json_int_t) lease->start);
 }
 
 json_t *
 recovery_report_record (const struct lease *lease)
 {
-    return json_pack ("{s:s s:s s:i s:b s:s}", "op", "report", "lease", lease->id, "level", (int) lease->level,
-                      "ok", lease->ready, "reason", lease->verdict);
+    return json_pack ("{s:s s:s s:i s:b s:s}", "op", "report", "lease", lease->id, "level",
+                      (int) lease->level, "ok", lease->ready, "reason", lease->verdict);
 }
 
 json_t *
@@ -139,7 +139,8 @@ read_boot_id (char *out, size_t size)
         (void) snprintf (out, size, "%.36s", text);
 }
 
-/* Nothing of another boot lives. The lease directory is part of a lease: it is made right after the record.  */
+/* Nothing of another boot lives. The lease directory is part of a lease: it is made right after the record.
+ */
 static bool
 is_alive (struct leasing *l, struct lease *lease, struct error *err)
 {
@@ -193,7 +194,8 @@ write_all_leases (void *userdata, struct journal *journal, struct error *err)
     leases_foreach (&l->leases, lease) {
         if (journal_append (journal, recovery_grant_record (lease, l->gpus), err) < 0
             || (lease->pid && journal_append (journal, recovery_activate_record (lease), err) < 0)
-            || (lease->level != READY_AUTO && journal_append (journal, recovery_report_record (lease), err) < 0))
+            || (lease->level != READY_AUTO
+                && journal_append (journal, recovery_report_record (lease), err) < 0))
             return -1;
     }
     return 0;
@@ -235,8 +237,9 @@ recovery_run (struct leasing *l, const char *journal, struct error *err)
         || (!boot.other && journal_read (journal, replay, l, &skipped, err) < 0))
         return -1;
     if (skipped > 0)
-        (void) fprintf (stderr, "journal %s: %u damaged records passed over: a running container that drictl "
-                                "status does not show has to be started anew\n",
+        (void) fprintf (stderr,
+                        "journal %s: %u damaged records passed over: a running container that drictl "
+                        "status does not show has to be started anew\n",
                         journal, skipped);
     drop_dead (l);
     leasedir_sweep (&l->dir, is_known, l);

@@ -1,4 +1,4 @@
-/* The journal's records, and the way back from them after a crash: every lease checked against the living.  */
+/* The journal's records, and the way back from them after a crash: every lease checked against the living. */
 #ifndef DRI_RECOVERY_H
 #define DRI_RECOVERY_H
 

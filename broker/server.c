@@ -30,7 +30,7 @@ connection_close (struct connection *c, const char *why)
     (void) sd_event_source_set_enabled (server->listen, SD_EVENT_ON);
 }
 
-/* Only what is under way has a deadline: a request half sent, a reply not taken, a client that sits there.  */
+/* Only what is under way has a deadline: a request half sent, a reply not taken, a client that sits there. */
 static void
 set_deadline (struct connection *c)
 {
@@ -121,7 +121,8 @@ connection_reply (struct connection *c, const char *error_name, json_t *paramete
     }
     text = message_format_reply (error_name, parameters, &len);
     if (!text || queue_output (c, text, len) < 0 || flush (c) < 0) {
-        /* The handler may be using the connection: it is closed from the event loop, by the hangup it sees.  */
+        /* The handler may be using the connection: it is closed from the event loop, by the hangup it sees.
+         */
         (void) shutdown (c->fd, SHUT_RDWR);
         return;
     }
@@ -258,8 +259,8 @@ static void
 turn_away (int fd, const struct ucred *peer, const char *why)
 {
     size_t len;
-    _cleanup_free_ char *text
-        = message_format_reply ("io.dri.Broker.Refused", json_pack ("{s:s}", "reason", why), &len);
+    _cleanup_free_ char *text =
+        message_format_reply ("io.dri.Broker.Refused", json_pack ("{s:s}", "reason", why), &len);
 
     (void) fprintf (stderr, "client pid %d, uid %u: %s; turned away\n", (int) peer->pid, peer->uid, why);
     if (text)

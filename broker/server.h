@@ -1,8 +1,8 @@
 /* The varlink server: connections, framing, limits. Knows no leases.
  *
- * Every limit of the protocol stands here. Root's connections are held to the total only: the doors are root's,
- * and twenty containers may start at once. Others are held to eight a uid and half of the total together, so
- * that no local user can shut the doors.  */
+ * Every limit of the protocol stands here. Root's connections are held to the total only: the doors are
+ * root's, and twenty containers may start at once. Others are held to eight a uid and half of the total
+ * together, so that no local user can shut the doors.  */
 #ifndef DRI_SERVER_H
 #define DRI_SERVER_H
 
@@ -20,7 +20,8 @@ enum {
     CONNECTIONS_MAX = 64,
     CONNECTIONS_UNPRIVILEGED_MAX = 32,
     CONNECTIONS_UID_MAX = 8,
-    REQUEST_TIMEOUT_US = 5000000, /* for a whole request to arrive, for a reply to be taken, for an idle client */
+    REQUEST_TIMEOUT_US =
+        5000000, /* for a whole request to arrive, for a reply to be taken, for an idle client */
     OUTPUT_BYTES_MAX = 4 << 20,
 };
 

@@ -39,8 +39,8 @@ explain_open (const struct gate *gate, const struct grant_node *node, const stru
     switch (err->status) {
     case EACCES:
         (void) snprintf (verdict->reason, sizeof verdict->reason,
-                         "the workload's user %u:%u may not open /dev/dri/%s: set dri.owner to \"%u:%u\"", user->uid,
-                         user->gid, node->name, user->uid, user->gid);
+                         "the workload's user %u:%u may not open /dev/dri/%s: set dri.owner to \"%u:%u\"",
+                         user->uid, user->gid, node->name, user->uid, user->gid);
         break;
     case EPERM:
         (void) snprintf (verdict->reason, sizeof verdict->reason,
@@ -49,10 +49,11 @@ explain_open (const struct gate *gate, const struct grant_node *node, const stru
         break;
     case ENXIO:
     case ENODEV:
-        (void) snprintf (verdict->reason, sizeof verdict->reason,
-                         "no driver behind /dev/dri/%s (%u:%u) after %u s: is the GPU's module loaded on the host? "
-                         "(drictl devices; dmesg)",
-                         node->name, node->major, node->minor, gate->wait_ms / 1000);
+        (void) snprintf (
+            verdict->reason, sizeof verdict->reason,
+            "no driver behind /dev/dri/%s (%u:%u) after %u s: is the GPU's module loaded on the host? "
+            "(drictl devices; dmesg)",
+            node->name, node->major, node->minor, gate->wait_ms / 1000);
         break;
     default:
         (void) snprintf (verdict->reason, sizeof verdict->reason, "%.200s", err->message);
@@ -77,7 +78,8 @@ open_patiently (int root, const struct grant_node *node, long deadline, struct e
 
 /* Where a node is a stand-in of a simulated GPU, there is no driver to ask, and the verdict says so.  */
 static bool
-judge_node (const struct gate *gate, int root, const struct grant_node *node, long deadline, struct verdict *verdict)
+judge_node (const struct gate *gate, int root, const struct grant_node *node, long deadline,
+            struct verdict *verdict)
 {
     _cleanup_close_ int fd = -1;
     struct error err = {0};
@@ -96,7 +98,8 @@ judge_node (const struct gate *gate, int root, const struct grant_node *node, lo
     }
     verdict->level = READY_DRIVER;
     if (node_driver (fd, driver, sizeof driver, &err) < 0) {
-        (void) snprintf (verdict->reason, sizeof verdict->reason, "/dev/dri/%s: %.150s", node->name, err.message);
+        (void) snprintf (verdict->reason, sizeof verdict->reason, "/dev/dri/%s: %.150s", node->name,
+                         err.message);
         return false;
     }
     (void) snprintf (verdict->reason, sizeof verdict->reason, "%s: %s", node->name, driver);
@@ -111,8 +114,8 @@ judge_as_workload (const struct gate *gate, long deadline, struct verdict *verdi
 
     root = workload_become (gate->pid, gate->rootfs, &gate->user, &err);
     if (root < 0) {
-        (void) snprintf (verdict->reason, sizeof verdict->reason, "the readiness gate cannot become the workload: %.180s",
-                         err.message);
+        (void) snprintf (verdict->reason, sizeof verdict->reason,
+                         "the readiness gate cannot become the workload: %.180s", err.message);
         return;
     }
     for (unsigned i = 0; i < gate->n_nodes; i++)
@@ -121,8 +124,7 @@ judge_as_workload (const struct gate *gate, long deadline, struct verdict *verdi
     verdict->ok = true;
 }
 
-static void __attribute__ ((noreturn))
-run_child (const struct gate *gate, long deadline, int out)
+static void __attribute__ ((noreturn)) run_child (const struct gate *gate, long deadline, int out)
 {
     struct verdict verdict = {.level = READY_NODE};
 
@@ -174,9 +176,10 @@ gate_judge (const struct gate *gate, struct verdict *verdict)
     }
     (void) close (steal_fd (&out));
     if (!read_verdict (in, deadline + GRACE_MS, verdict))
-        (void) snprintf (verdict->reason, sizeof verdict->reason,
-                         "the readiness gate got no answer from the GPU in %u s: the open or the driver hangs (dmesg)",
-                         gate->wait_ms / 1000 + 1);
+        (void) snprintf (
+            verdict->reason, sizeof verdict->reason,
+            "the readiness gate got no answer from the GPU in %u s: the open or the driver hangs (dmesg)",
+            gate->wait_ms / 1000 + 1);
     (void) kill (child, SIGKILL);
     /* A child that hangs in the driver cannot be killed, and must not hang us: the runtime reaps it.  */
     (void) waitpid (child, NULL, verdict->ok ? 0 : WNOHANG);

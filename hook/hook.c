@@ -1,10 +1,9 @@
 /* dri-hook: what runs at a container's start and end, called by the OCI runtime with the state on stdin.
  *
- * Static, with an environment that dri-runtime wrote, and nothing of the container is ever loaded. Capabilities
- * by phase:
- *   parent  as the runtime gave them: it talks to the broker and waits
- *   child   CAP_SYS_ADMIN and CAP_SYS_PTRACE to join the namespaces, CAP_SETUID and CAP_SETGID to become the
- *           workload; then none, or CAP_DAC_OVERRIDE where the workload is root and has it; no_new_privs
+ * Static, with an environment that dri-runtime wrote, and nothing of the container is ever loaded.
+ * Capabilities by phase: parent  as the runtime gave them: it talks to the broker and waits child
+ * CAP_SYS_ADMIN and CAP_SYS_PTRACE to join the namespaces, CAP_SETUID and CAP_SETGID to become the workload;
+ * then none, or CAP_DAC_OVERRIDE where the workload is root and has it; no_new_privs
  */
 #include <errno.h>
 #include <getopt.h>
@@ -78,7 +77,18 @@ parse_ready (struct gate *gate, const char *text, struct error *err)
     return error_set (err, 0, "--ready %.60s is no level", text);
 }
 
-enum { OPT_LEASE, OPT_CONTAINER, OPT_BUNDLE, OPT_ROOTFS, OPT_USER, OPT_DAC, OPT_NODE, OPT_READY, OPT_WAIT, OPT_FAILURE };
+enum {
+    OPT_LEASE,
+    OPT_CONTAINER,
+    OPT_BUNDLE,
+    OPT_ROOTFS,
+    OPT_USER,
+    OPT_DAC,
+    OPT_NODE,
+    OPT_READY,
+    OPT_WAIT,
+    OPT_FAILURE
+};
 
 static int
 take_option (struct arguments *a, int option, struct error *err)
@@ -122,11 +132,16 @@ static int
 parse_arguments (struct arguments *a, int argc, char **argv, struct error *err)
 {
     static const struct option options[] = {
-        {"lease", required_argument, NULL, OPT_LEASE},   {"container", required_argument, NULL, OPT_CONTAINER},
-        {"bundle", required_argument, NULL, OPT_BUNDLE}, {"rootfs", required_argument, NULL, OPT_ROOTFS},
-        {"user", required_argument, NULL, OPT_USER},     {"dac-override", no_argument, NULL, OPT_DAC},
-        {"node", required_argument, NULL, OPT_NODE},     {"ready", required_argument, NULL, OPT_READY},
-        {"wait", required_argument, NULL, OPT_WAIT},     {"on-failure", required_argument, NULL, OPT_FAILURE},
+        {"lease", required_argument, NULL, OPT_LEASE},
+        {"container", required_argument, NULL, OPT_CONTAINER},
+        {"bundle", required_argument, NULL, OPT_BUNDLE},
+        {"rootfs", required_argument, NULL, OPT_ROOTFS},
+        {"user", required_argument, NULL, OPT_USER},
+        {"dac-override", no_argument, NULL, OPT_DAC},
+        {"node", required_argument, NULL, OPT_NODE},
+        {"ready", required_argument, NULL, OPT_READY},
+        {"wait", required_argument, NULL, OPT_WAIT},
+        {"on-failure", required_argument, NULL, OPT_FAILURE},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -188,16 +203,16 @@ start (struct arguments *a, const struct state *state, struct error *err)
     a->gate.pid = state->pid;
     gate_judge (&a->gate, &verdict);
     if (call ("Report",
-              json_pack ("{s:s s:{s:s s:b s:s}}", "lease", a->lease, "ready", "level", ready_name (verdict.level),
-                         "ok", verdict.ok, "reason", verdict.reason),
+              json_pack ("{s:s s:{s:s s:b s:s}}", "lease", a->lease, "ready", "level",
+                         ready_name (verdict.level), "ok", verdict.ok, "reason", verdict.reason),
               err)
         < 0)
         return -1;
     return verdict.ok || a->start_without ? 0 : error_set (err, 0, "%s", verdict.reason);
 }
 
-/* The broker finds the end of a container by itself; a broker that is away is no reason for noise here. The state
- * is read because the runtime would get EPIPE.  */
+/* The broker finds the end of a container by itself; a broker that is away is no reason for noise here. The
+ * state is read because the runtime would get EPIPE.  */
 static int
 stop (const struct arguments *a)
 {

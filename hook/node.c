@@ -32,8 +32,9 @@ node_open (int root, const struct grant_node *node, struct error *err)
     if (fstat (fd, &st) < 0)
         return error_set (err, errno, "stat /%s", path);
     if (!S_ISCHR (st.st_mode) || st.st_rdev != makedev (node->major, node->minor))
-        return error_set (err, 0, "/%s in the container is not the device %u:%u that was granted: something is "
-                                  "mounted over it",
+        return error_set (err, 0,
+                          "/%s in the container is not the device %u:%u that was granted: something is "
+                          "mounted over it",
                           path, node->major, node->minor);
     return steal_fd (&fd);
 }

@@ -19,7 +19,8 @@ state_parse (struct state *state, const char *text, size_t len, struct error *er
 
     root = json_loadb (text, len, 0, &where);
     if (!json_is_object (root))
-        return error_set (err, 0, "the container's state on stdin is not a JSON object: %s", root ? "" : where.text);
+        return error_set (err, 0, "the container's state on stdin is not a JSON object: %s",
+                          root ? "" : where.text);
     id = json_string_value (json_object_get (root, "id"));
     pid = json_object_get (root, "pid");
     if (id)

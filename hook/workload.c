@@ -40,9 +40,9 @@ workload_parse_user (struct workload_user *user, const char *text, struct error 
     return 0;
 }
 
-/* Where runtimes look for control groups: v2 alone, or v1 with a folder for each hierarchy (systemd's layouts; on a
- * hybrid one it is v1's devices that filters). NULL: none is there. What is not mounted filters nothing, though
- * /proc/PID/cgroup may list it.  */
+/* Where runtimes look for control groups: v2 alone, or v1 with a folder for each hierarchy (systemd's
+ * layouts; on a hybrid one it is v1's devices that filters). NULL: none is there. What is not mounted filters
+ * nothing, though /proc/PID/cgroup may list it.  */
 static const char *
 device_cgroup_mount (bool *v1)
 {
@@ -51,8 +51,9 @@ device_cgroup_mount (bool *v1)
     *v1 = statfs ("/sys/fs/cgroup", &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC;
     if (!*v1)
         return "/sys/fs/cgroup";
-    return statfs ("/sys/fs/cgroup/devices", &fs) == 0 && fs.f_type == CGROUP_SUPER_MAGIC ? "/sys/fs/cgroup/devices"
-                                                                                            : NULL;
+    return statfs ("/sys/fs/cgroup/devices", &fs) == 0 && fs.f_type == CGROUP_SUPER_MAGIC
+               ? "/sys/fs/cgroup/devices"
+               : NULL;
 }
 
 static bool
@@ -63,7 +64,8 @@ names_devices (const char *controllers)
     return at && (at == controllers || at[-1] == ',') && (at[7] == '\0' || at[7] == ',');
 }
 
-/* The path in the line of /proc/PID/cgroup for that hierarchy, cut out of text in place. NULL: there is none.  */
+/* The path in the line of /proc/PID/cgroup for that hierarchy, cut out of text in place. NULL: there is none.
+ */
 static const char *
 device_cgroup (char *text, bool v1)
 {
@@ -185,7 +187,8 @@ workload_become (pid_t pid, const char *rootfs, const struct workload_user *user
     if (take_ids (user, err) < 0 || drop_capabilities (user->uid == 0 && user->dac_override, err) < 0)
         return -1;
     /* Changing ids clears the death signal, so it is set last.  */
-    if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl (PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid () != parent)
+    if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl (PR_SET_PDEATHSIG, SIGKILL) < 0
+        || getppid () != parent)
         return error_set (err, errno, "prctl");
     return steal_fd (&root);
 }

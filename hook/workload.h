@@ -22,7 +22,7 @@ int workload_parse_user (struct workload_user *user, const char *text, struct er
 
 /* Becomes the workload of the container whose init is pid. rootfs is the path of its root file system as the
  * runtime's mount namespace has it: before pivot_root that is where the container's mounts are. On success
- * returns an O_PATH descriptor of that root; below it, paths are to be resolved with RESOLVE_IN_ROOT only.  */
+ * returns an O_PATH descriptor of that root; below it, paths are to be resolved with RESOLVE_IN_ROOT only. */
 int workload_become (pid_t pid, const char *rootfs, const struct workload_user *user, struct error *err);
 
 #endif

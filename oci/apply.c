@@ -120,9 +120,9 @@ edit_devices (json_t *spec, const struct grant *grant, struct error *err)
     if (!rules)
         return malformed ("linux.resources.devices", err);
     for (unsigned i = 0; i < grant->n_nodes; i++) {
-        _cleanup_json_ json_t *rule
-            = json_pack ("{s:b s:s s:i s:i s:s}", "allow", 1, "type", "c", "major", (int) grant->nodes[i].major,
-                         "minor", (int) grant->nodes[i].minor, "access", "rw");
+        _cleanup_json_ json_t *rule =
+            json_pack ("{s:b s:s s:i s:i s:s}", "allow", 1, "type", "c", "major", (int) grant->nodes[i].major,
+                       "minor", (int) grant->nodes[i].minor, "access", "rw");
 
         if (!rule)
             return error_set (err, ENOMEM, "config.json");
@@ -305,7 +305,8 @@ edit_hooks (json_t *spec, const struct grant *grant, const struct request *req, 
     if (!hooks)
         return malformed ("hooks", err);
     if (set_hook (hooks, "createRuntime",
-                  hook_entry (hook, gate_args (spec, grant, req, w, hook), req->wait_ms / 1000 + MARGIN_S), err)
+                  hook_entry (hook, gate_args (spec, grant, req, w, hook), req->wait_ms / 1000 + MARGIN_S),
+                  err)
         < 0)
         return -1;
     return set_hook (hooks, "poststop",
@@ -350,8 +351,9 @@ note_entries (json_t *notes, const json_t *array, const char *name, const char *
 
         if (path && is_dri_path (path))
             (void) json_array_append_new (
-                notes, json_sprintf ("%s %s gives way to the lease: take it out of the container's definition", what,
-                                     path));
+                notes,
+                json_sprintf ("%s %s gives way to the lease: take it out of the container's definition", what,
+                              path));
     }
 }
 
@@ -366,8 +368,9 @@ apply_notes (const json_t *spec)
     note_entries (notes, json_object_get (spec, "mounts"), "destination", "the user's mount");
     if (allows_all_devices (rules))
         (void) json_array_append_new (
-            notes, json_string ("privileged: /dev/dri holds the lease only, but this container may make any device "
-                                "node for itself; with dri.* labels it needs no privileged for the GPU"));
+            notes,
+            json_string ("privileged: /dev/dri holds the lease only, but this container may make any device "
+                         "node for itself; with dri.* labels it needs no privileged for the GPU"));
     else
         note_entries (notes, spec_get (spec, "linux", "devices", NULL), "path", "the user's device");
     return notes;

@@ -13,10 +13,10 @@
 #include "request.h"
 
 struct apply_hook {
-    const char *path;    /* dri-hook; NULL: no hooks, as where the engine's own run it */
-    const char *socket;  /* for its DRI_BROKER_SOCKET */
-    const char *bundle;  /* absolute */
-    const char *label;   /* what to call the container in messages */
+    const char *path;   /* dri-hook; NULL: no hooks, as where the engine's own run it */
+    const char *socket; /* for its DRI_BROKER_SOCKET */
+    const char *bundle; /* absolute */
+    const char *label;  /* what to call the container in messages */
 };
 
 /* Edits spec in place. On failure spec is of no use any more.  */

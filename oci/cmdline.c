@@ -11,9 +11,29 @@ static const char *const global_values[] = {
     "--root", "--log", "--log-format", "--log-level", "--criu", "--rootless", "--cgroup-manager", NULL,
 };
 static const char *const verb_values[] = {
-    "--bundle", "-b", "--console-socket", "--pid-file", "--preserve-fds", "--config", "-f", "--process", "-p",
-    "--cwd", "--env", "-e", "--user", "-u", "--additional-gids", "-g", "--process-label", "--apparmor", "--cap",
-    "-c", "--cgroup", "--pidfd-socket", NULL,
+    "--bundle",
+    "-b",
+    "--console-socket",
+    "--pid-file",
+    "--preserve-fds",
+    "--config",
+    "-f",
+    "--process",
+    "-p",
+    "--cwd",
+    "--env",
+    "-e",
+    "--user",
+    "-u",
+    "--additional-gids",
+    "-g",
+    "--process-label",
+    "--apparmor",
+    "--cap",
+    "-c",
+    "--cgroup",
+    "--pidfd-socket",
+    NULL,
 };
 
 static bool
@@ -65,8 +85,8 @@ drop (int *argc, char **argv, int i, int n)
     *argc -= n;
 }
 
-/* Returns the index of the verb, or argc. Ours is a global option only: what follows a verb may be the command
- * of an exec, and is not for us to read.  */
+/* Returns the index of the verb, or argc. Ours is a global option only: what follows a verb may be the
+ * command of an exec, and is not for us to read.  */
 static int
 parse_globals (struct cmdline *cmd, int *argc, char **argv)
 {

@@ -148,7 +148,8 @@ parse (struct config *config, const char *text, size_t len, struct error *err)
 
     root = json_loadb (text, len, JSON_REJECT_DUPLICATES, &where);
     if (!root)
-        return error_set (err, 0, "invalid JSON at line %d, column %d: %s", where.line, where.column, where.text);
+        return error_set (err, 0, "invalid JSON at line %d, column %d: %s", where.line, where.column,
+                          where.text);
     if (!json_is_object (root))
         return error_set (err, 0, "invalid JSON: not an object");
     json_object_foreach (root, key, value) {

@@ -10,7 +10,10 @@ static const struct {
     const char *name;
     size_t offset, size;
 } texts[] = {
-#define TEXT(field) {#field, offsetof (struct container, field), sizeof (((struct container *) 0)->field)}
+#define TEXT(field)                                                                                          \
+    {                                                                                                        \
+#field, offsetof(struct container, field), sizeof(((struct container *) 0)->field)                   \
+    }
     TEXT (id), TEXT (name), TEXT (image), TEXT (engine), TEXT (project), TEXT (service),
 #undef TEXT
 };
@@ -148,8 +151,11 @@ workload_from_json (struct workload *w, const json_t *json, struct error *err)
         parsed.drops = true;
     }
     parsed.userns = json_is_array (json_object_get (json, "uid_map"));
-    if (map_from_json (parsed.uid_map, &parsed.n_uid_map, json_object_get (json, "uid_map"), "uid_map", err) < 0
-        || map_from_json (parsed.gid_map, &parsed.n_gid_map, json_object_get (json, "gid_map"), "gid_map", err) < 0)
+    if (map_from_json (parsed.uid_map, &parsed.n_uid_map, json_object_get (json, "uid_map"), "uid_map", err)
+            < 0
+        || map_from_json (parsed.gid_map, &parsed.n_gid_map, json_object_get (json, "gid_map"), "gid_map",
+                          err)
+               < 0)
         return -1;
     *w = parsed;
     return 0;

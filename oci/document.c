@@ -174,10 +174,12 @@ document_load (struct document *doc, const char *text, size_t len, struct error 
         free (tagged.data);
         return error_set (err, ENOMEM, "JSON");
     }
-    loaded.root = json_loadb (tagged.data ? tagged.data : text, tagged.data ? tagged.len : len, JSON_ALLOW_NUL, &where);
+    loaded.root =
+        json_loadb (tagged.data ? tagged.data : text, tagged.data ? tagged.len : len, JSON_ALLOW_NUL, &where);
     free (tagged.data);
     if (!loaded.root)
-        return error_set (err, 0, "invalid JSON at line %d, column %d: %s", where.line, where.column, where.text);
+        return error_set (err, 0, "invalid JSON at line %d, column %d: %s", where.line, where.column,
+                          where.text);
     if (!json_is_object (loaded.root)) {
         json_decref (loaded.root);
         return error_set (err, 0, "invalid JSON: not an object");

@@ -126,7 +126,8 @@ static const struct {
     {"nerdctl/name", "nerdctl", "nerdctl/name", NULL},
     {"io.kubernetes.cri.container-type", "containerd-cri", "io.kubernetes.cri.container-name",
      "io.kubernetes.cri.image-name"},
-    {"io.kubernetes.cri-o.ContainerType", "cri-o", "io.kubernetes.cri-o.Name", "io.kubernetes.cri-o.ImageName"},
+    {"io.kubernetes.cri-o.ContainerType", "cri-o", "io.kubernetes.cri-o.Name",
+     "io.kubernetes.cri-o.ImageName"},
 };
 
 static void
@@ -234,8 +235,8 @@ take_env (struct request *req, const struct sources *from, bool enable_only, str
     return 0;
 }
 
-/* A variable may be the workload's own business; it is judged only in a container that opted in. A dri.* label
- * is said to nobody but us.  */
+/* A variable may be the workload's own business; it is judged only in a container that opted in. A dri.*
+ * label is said to nobody but us.  */
 static int
 take_all (struct request *req, const struct sources *from, struct error *err)
 {
@@ -250,8 +251,8 @@ take_all (struct request *req, const struct sources *from, struct error *err)
 }
 
 static int
-docker_request (const json_t *spec, const struct record *record, const struct config *config, struct request *req,
-                struct error *err)
+docker_request (const json_t *spec, const struct record *record, const struct config *config,
+                struct request *req, struct error *err)
 {
     struct image image = {0};
     struct sources from = {
@@ -264,9 +265,9 @@ docker_request (const json_t *spec, const struct record *record, const struct co
 
     if (!config->image_requests && (has_our_label (from.labels) || has_our_env (from.env))) {
         if (image_load (&image, record->root, record->docker_root, config, err) < 0)
-            return error_wrap (err,
-                               "cannot tell the container's dri.* labels from its image's (\"image-requests\": true "
-                               "in the configuration takes both)");
+            return error_wrap (
+                err, "cannot tell the container's dri.* labels from its image's (\"image-requests\": true "
+                     "in the configuration takes both)");
         from.image = &image;
     }
     r = take_all (req, &from, err);

@@ -13,7 +13,8 @@ struct error {
 
 /* Sets the message, followed by strerror(status) where status is not 0. An overlong message is cut, never
  * refused. Returns -1, so that a caller can return the call.  */
-int error_set (struct error *err, int status, const char *format, ...) __attribute__ ((format (printf, 3, 4)));
+int error_set (struct error *err, int status, const char *format, ...)
+    __attribute__ ((format (printf, 3, 4)));
 
 /* Puts context before the message that err already holds. Returns -1.  */
 int error_wrap (struct error *err, const char *format, ...) __attribute__ ((format (printf, 2, 3)));

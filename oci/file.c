@@ -78,7 +78,8 @@ file_read (const char *path, size_t max, char **text, size_t *len, struct error 
     if (!S_ISREG (st.st_mode))
         return error_set (err, EINVAL, "%s is not a regular file", path);
     if ((uintmax_t) st.st_size > max)
-        return error_set (err, EFBIG, "%s has %ju bytes, at most %zu are read", path, (uintmax_t) st.st_size, max);
+        return error_set (err, EFBIG, "%s has %ju bytes, at most %zu are read", path, (uintmax_t) st.st_size,
+                          max);
     if (read_all (fd, (size_t) st.st_size, max, text, len) < 0)
         return error_set (err, errno, "read %s", path);
     return 0;

@@ -13,12 +13,12 @@ grant_to_json (const struct grant *g)
 
     for (unsigned i = 0; i < g->n_nodes; i++)
         (void) json_array_append_new (nodes, json_pack ("{ss si si sb}", "name", g->nodes[i].name, "major",
-                                                        (int) g->nodes[i].major, "minor", (int) g->nodes[i].minor,
-                                                        "drm", g->nodes[i].drm));
+                                                        (int) g->nodes[i].major, "minor",
+                                                        (int) g->nodes[i].minor, "drm", g->nodes[i].drm));
     for (unsigned i = 0; i < g->n_gids; i++)
         (void) json_array_append_new (gids, json_integer (g->gids[i]));
-    return json_pack ("{ss ss so so ss ss}", "lease", g->lease, "directory", g->directory, "nodes", nodes, "gids",
-                      gids, "gpus", g->gpus, "reason", g->reason);
+    return json_pack ("{ss ss so so ss ss}", "lease", g->lease, "directory", g->directory, "nodes", nodes,
+                      "gids", gids, "gpus", g->gpus, "reason", g->reason);
 }
 
 /* A name in /dev/dri: no slash, no dots.  */
@@ -36,7 +36,8 @@ node_from_json (struct grant_node *node, json_t *json, struct error *err)
     const char *name;
     int major, minor, drm;
 
-    if (json_unpack (json, "{s:s s:i s:i s:b}", "name", &name, "major", &major, "minor", &minor, "drm", &drm) < 0
+    if (json_unpack (json, "{s:s s:i s:i s:b}", "name", &name, "major", &major, "minor", &minor, "drm", &drm)
+            < 0
         || !is_node_name (name) || major < 0 || minor < 0)
         return error_set (err, 0, "the grant has a node that is none");
     (void) snprintf (node->name, sizeof node->name, "%s", name);
@@ -54,8 +55,8 @@ grant_from_json (struct grant *g, const json_t *json, struct error *err)
     json_t *nodes, *gids, *value;
     size_t i;
 
-    if (json_unpack ((json_t *) json, "{s:s s:s s:o s:o s:s s:s}", "lease", &lease, "directory", &directory, "nodes",
-                     &nodes, "gids", &gids, "gpus", &gpus, "reason", &reason)
+    if (json_unpack ((json_t *) json, "{s:s s:s s:o s:o s:s s:s}", "lease", &lease, "directory", &directory,
+                     "nodes", &nodes, "gids", &gids, "gpus", &gpus, "reason", &reason)
             < 0
         || strlen (lease) != sizeof parsed.lease - 1 || strspn (lease, "0123456789abcdef") != strlen (lease)
         || directory[0] != '/' || strlen (directory) >= sizeof parsed.directory

@@ -54,7 +54,8 @@ load_from_graph_store (const json_t *record, const char *docker_root, const char
     return 0;
 }
 
-static int load_blob (const char *store, const char *digest, unsigned depth, json_t *configs, struct error *err);
+static int load_blob (const char *store, const char *digest, unsigned depth, json_t *configs,
+                      struct error *err);
 
 /* An index names a manifest a platform, of which usually one is here; a manifest names its configuration.  */
 static int
@@ -66,11 +67,14 @@ load_index (const char *store, const json_t *manifests, unsigned depth, json_t *
     json_array_foreach ((json_t *) manifests, i, entry) {
         if (i == MANIFESTS_MAX)
             break;
-        if (load_blob (store, json_string_value (json_object_get (entry, "digest")), depth + 1, configs, err) < 0
+        if (load_blob (store, json_string_value (json_object_get (entry, "digest")), depth + 1, configs, err)
+                < 0
             && err->status != ENOENT)
             return -1;
     }
-    return json_array_size (configs) > before ? 0 : error_set (err, ENOENT, "no platform of the image in %s", store);
+    return json_array_size (configs) > before
+               ? 0
+               : error_set (err, ENOENT, "no platform of the image in %s", store);
 }
 
 static int
@@ -88,7 +92,8 @@ load_blob (const char *store, const char *digest, unsigned depth, json_t *config
     if (json_is_array (json_object_get (blob, "manifests")))
         return load_index (store, json_object_get (blob, "manifests"), depth, configs, err);
     if (json_is_array (json_object_get (blob, "layers")))
-        return load_blob (store, json_string_value (json_object_get (json_object_get (blob, "config"), "digest")),
+        return load_blob (store,
+                          json_string_value (json_object_get (json_object_get (blob, "config"), "digest")),
                           depth + 1, configs, err);
     (void) json_array_append (configs, json_object_get (blob, "config"));
     return 0;

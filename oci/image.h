@@ -15,8 +15,8 @@ struct image {
 
 /* record: the root of Docker's config.v2.json. Looks in the graph driver's image store and in the content
  * stores of containerd. -1 with a message where the image is in none of them.  */
-int image_load (struct image *image, const json_t *record, const char *docker_root, const struct config *config,
-                struct error *err);
+int image_load (struct image *image, const json_t *record, const char *docker_root,
+                const struct config *config, struct error *err);
 void image_finish (struct image *image);
 
 /* Does the image carry exactly this label, this "NAME=value"?  */

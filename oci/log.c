@@ -19,8 +19,9 @@ format_line (bool as_json, const char *level, const char *message)
     struct tm utc;
 
     if (!quoted || !gmtime_r (&now, &utc) || strftime (when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0
-        || asprintf (&out, as_json ? "{\"level\":\"%2$s\",\"msg\":%3$s,\"time\":\"%1$s\"}\n"
-                                   : "time=\"%s\" level=%s msg=%s\n",
+        || asprintf (&out,
+                     as_json ? "{\"level\":\"%2$s\",\"msg\":%3$s,\"time\":\"%1$s\"}\n"
+                             : "time=\"%s\" level=%s msg=%s\n",
                      when, level, quoted)
                < 0)
         return NULL;

@@ -1,5 +1,6 @@
 /* The log file that an engine hands to a runtime with --log, where it looks for the reason of a failure:
- * containerd shows the last line of level error (go-runc and containerd, pkg/process: getLastRuntimeError).  */
+ * containerd shows the last line of level error (go-runc and containerd, pkg/process: getLastRuntimeError).
+ */
 #ifndef DRI_LOG_H
 #define DRI_LOG_H
 

@@ -58,15 +58,18 @@ find (const char *name, char *path, size_t size)
 }
 
 int
-program_find_runtime (const struct config *config, const char *asked, char *path, size_t size, struct error *err)
+program_find_runtime (const struct config *config, const char *asked, char *path, size_t size,
+                      struct error *err)
 {
     if (asked)
         return find (asked, path, size)
                    ? 0
-                   : error_set (err, 0, "--dri-oci-runtime %s: no such program, or dri-runtime itself", asked);
+                   : error_set (err, 0, "--dri-oci-runtime %s: no such program, or dri-runtime itself",
+                                asked);
     for (unsigned i = 0; i < config->n_runtimes; i++)
         if (find (config->runtimes[i], path, size))
             return 0;
-    return error_set (err, 0, "no OCI runtime found: install runc or crun, or name one in \"runtimes\" of "
-                              "/etc/dri-broker/config.json");
+    return error_set (err, 0,
+                      "no OCI runtime found: install runc or crun, or name one in \"runtimes\" of "
+                      "/etc/dri-broker/config.json");
 }

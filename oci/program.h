@@ -10,8 +10,8 @@
 /* The program of that name in the folder of the running one.  */
 int program_beside (const char *name, char *path, size_t size, struct error *err);
 
-/* The real runtime: the one asked for, else the first of the configuration's that is there. Never this program
- * itself.  */
+/* The real runtime: the one asked for, else the first of the configuration's that is there. Never this
+ * program itself.  */
 int program_find_runtime (const struct config *config, const char *asked, char *path, size_t size,
                           struct error *err);
 

@@ -173,9 +173,10 @@ parse_selector (const char *word, struct selector *sel, struct error *err)
         return 0;
     }
     if (!is_name (word))
-        return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\"?", word, nearest (word, selectors));
-    sel->kind = strcmp (word, "any") == 0   ? SELECT_ANY
-                : strcmp (word, "all") == 0 ? SELECT_ALL
+        return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\"?", word,
+                          nearest (word, selectors));
+    sel->kind = strcmp (word, "any") == 0      ? SELECT_ANY
+                : strcmp (word, "all") == 0    ? SELECT_ALL
                 : has_prefix (word, "renderD") ? SELECT_NODE
                                                : SELECT_NAME;
     return 0;
@@ -191,7 +192,8 @@ parse_gpu (struct request *req, char *value, struct error *err)
         if (req->n_selectors == REQUEST_SELECTORS_MAX)
             return error_set (err, 0, "more than %d GPUs are listed", REQUEST_SELECTORS_MAX);
         if (strlen (word) >= sizeof req->selectors[0].text)
-            return error_set (err, 0, "a word of more than %zu characters", sizeof req->selectors[0].text - 1);
+            return error_set (err, 0, "a word of more than %zu characters",
+                              sizeof req->selectors[0].text - 1);
         if (parse_selector (word, &req->selectors[req->n_selectors], err) < 0)
             return -1;
         req->n_selectors++;
@@ -258,8 +260,8 @@ parse_owner (struct request *req, char *value, struct error *err)
     }
     gid = strchr (value, ':');
     if (!gid)
-        return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\" or UID:GID as in \"1000:1000\"?", value,
-                          nearest (value, owners));
+        return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\" or UID:GID as in \"1000:1000\"?",
+                          value, nearest (value, owners));
     *gid++ = '\0';
     mode = strchr (gid, ':');
     if (mode)
@@ -323,22 +325,16 @@ static const struct {
     const char *name;
     int (*parse) (struct request *req, char *value, struct error *err);
 } keys[KEY_COUNT] = {
-    [KEY_ENABLE] = {"enable", NULL},
-    [KEY_GPU] = {"gpu", parse_gpu},
-    [KEY_NODES] = {"nodes", NULL},
-    [KEY_ACCESS] = {"access", NULL},
-    [KEY_CLASS] = {"class", NULL},
-    [KEY_SLOTS] = {"slots", parse_slots},
-    [KEY_SHARE] = {"share", parse_share},
-    [KEY_REQUIRE] = {"require", parse_require},
-    [KEY_READY] = {"ready", NULL},
-    [KEY_WAIT] = {"wait", parse_wait},
-    [KEY_ON_FAILURE] = {"on-failure", NULL},
-    [KEY_OWNER] = {"owner", parse_owner},
+    [KEY_ENABLE] = {"enable", NULL},         [KEY_GPU] = {"gpu", parse_gpu},
+    [KEY_NODES] = {"nodes", NULL},           [KEY_ACCESS] = {"access", NULL},
+    [KEY_CLASS] = {"class", NULL},           [KEY_SLOTS] = {"slots", parse_slots},
+    [KEY_SHARE] = {"share", parse_share},    [KEY_REQUIRE] = {"require", parse_require},
+    [KEY_READY] = {"ready", NULL},           [KEY_WAIT] = {"wait", parse_wait},
+    [KEY_ON_FAILURE] = {"on-failure", NULL}, [KEY_OWNER] = {"owner", parse_owner},
 };
 
 static const char *const key_names[] = {
-    "dri.enable", "dri.gpu",     "dri.nodes", "dri.access", "dri.class",      "dri.slots", "dri.share",
+    "dri.enable",  "dri.gpu",   "dri.nodes", "dri.access",     "dri.class", "dri.slots", "dri.share",
     "dri.require", "dri.ready", "dri.wait",  "dri.on-failure", "dri.owner", NULL,
 };
 
@@ -362,8 +358,7 @@ access_name (enum request_access access)
     return accesses[access];
 }
 
-const char *
-class_name (enum request_class class)
+const char *class_name (enum request_class class)
 {
     return classes[class];
 }
@@ -436,11 +431,12 @@ request_set (struct request *req, enum request_source source, const char *name, 
         return error_set (err, 0, "unknown %s %.60s; did you mean %s?", request_source_name (source), name,
                           nearest (canonical, key_names));
     if (strlen (value) >= sizeof copy)
-        return error_set (err, 0, "%s has a value of %zu characters, at most %zu are taken", name, strlen (value),
-                          sizeof copy - 1);
+        return error_set (err, 0, "%s has a value of %zu characters, at most %zu are taken", name,
+                          strlen (value), sizeof copy - 1);
     changed = *req;
     (void) snprintf (copy, sizeof copy, "%s", value);
-    if ((keys[key].parse ? keys[key].parse (&changed, copy, err) : parse_word (&changed, (enum request_key) key, copy, err))
+    if ((keys[key].parse ? keys[key].parse (&changed, copy, err)
+                         : parse_word (&changed, (enum request_key) key, copy, err))
         < 0)
         return error_wrap (err, "%s", name);
     if (source < req->source[key])
@@ -469,7 +465,8 @@ request_sources_to_json (const struct request *req)
 
     for (int i = 0; i < KEY_COUNT; i++)
         if (req->source[i] != SOURCE_DEFAULT)
-            (void) json_object_set_new (json, keys[i].name, json_string (request_source_name (req->source[i])));
+            (void) json_object_set_new (json, keys[i].name,
+                                        json_string (request_source_name (req->source[i])));
     return json;
 }
 

@@ -36,12 +36,21 @@ enum request_failure { FAILURE_FAIL, FAILURE_START_WITHOUT, FAILURE_DEFER };
 /* In order of rising trust: a later one takes the place of an earlier one.  */
 enum request_source { SOURCE_DEFAULT, SOURCE_ENV, SOURCE_ANNOTATION, SOURCE_LABEL };
 
-enum selector_kind { SELECT_ANY, SELECT_ALL, SELECT_PCI, SELECT_DRIVER, SELECT_VENDOR, SELECT_ID, SELECT_NODE, SELECT_NAME };
+enum selector_kind {
+    SELECT_ANY,
+    SELECT_ALL,
+    SELECT_PCI,
+    SELECT_DRIVER,
+    SELECT_VENDOR,
+    SELECT_ID,
+    SELECT_NODE,
+    SELECT_NAME
+};
 
 struct selector {
     enum selector_kind kind;
-    char text[64];            /* what follows "pci:", "driver:", "vendor:"; else the whole */
-    uint16_t vendor, device;  /* SELECT_ID */
+    char text[64];           /* what follows "pci:", "driver:", "vendor:"; else the whole */
+    uint16_t vendor, device; /* SELECT_ID */
 };
 
 enum owner_kind { OWNER_AUTO, OWNER_HOST, OWNER_IDS };
@@ -68,7 +77,8 @@ struct request {
     unsigned wait_ms;
     enum request_failure on_failure;
     struct owner owner;
-    char text[KEY_COUNT][REQUEST_TEXT_MAX]; /* as written, "" where it was not; KEY_REQUIRE is used from here */
+    char text[KEY_COUNT]
+             [REQUEST_TEXT_MAX]; /* as written, "" where it was not; KEY_REQUIRE is used from here */
     enum request_source source[KEY_COUNT];
 };
 

@@ -53,8 +53,8 @@ find_paths (struct start *s, struct error *err)
     return 0;
 }
 
-/* With an unreadable config.json the labels of Docker's record still tell whether the container opted in: then
- * it must not start without its GPU. err is why it could not be read.  */
+/* With an unreadable config.json the labels of Docker's record still tell whether the container opted in:
+ * then it must not start without its GPU. err is why it could not be read.  */
 static int
 load_spec (struct start *s, struct error *err)
 {
@@ -103,8 +103,8 @@ acquire (struct start *s, struct error *err)
         json_decref (notes);
         return result;
     }
-    result = client_call (&s->client, "Acquire", acquire_parameters (s, notes), s->req.wait_ms + BROKER_TIMEOUT_MS,
-                          &reply, err);
+    result = client_call (&s->client, "Acquire", acquire_parameters (s, notes),
+                          s->req.wait_ms + BROKER_TIMEOUT_MS, &reply, err);
     if (result == CLIENT_OK && grant_from_json (&s->grant, json_object_get (reply, "grant"), err) < 0)
         return CLIENT_UNREACHABLE;
     return result;
@@ -142,8 +142,8 @@ obtain (struct start *s, struct error *err)
     return edit (s, err);
 }
 
-/* Gives the lease back after a failed start. True where the readiness gate had a reason: then that is what the
- * user has to read, and the runtime's own words (crun knows nothing but "exit status 1") are not.  */
+/* Gives the lease back after a failed start. True where the readiness gate had a reason: then that is what
+ * the user has to read, and the runtime's own words (crun knows nothing but "exit status 1") are not.  */
 static bool
 give_back (struct start *s, struct error *reason)
 {
@@ -223,7 +223,8 @@ start_container (const struct cmdline *cmd, const struct config *config, const s
     return start_opted_in (&s, runtime, argv);
 }
 
-/* `docker exec` builds its process from the container's definition, not from the config.json that we edited.  */
+/* `docker exec` builds its process from the container's definition, not from the config.json that we edited.
+ */
 static void
 add_groups_to_exec (const struct cmdline *cmd)
 {

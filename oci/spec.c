@@ -142,7 +142,8 @@ spec_workload (const json_t *spec, struct workload *w, struct error *err)
     found.userns = has_user_namespace (spec);
     if (found.userns
         && (get_map (spec_get (spec, "linux", "uidMappings", NULL), found.uid_map, &found.n_uid_map, err) < 0
-            || get_map (spec_get (spec, "linux", "gidMappings", NULL), found.gid_map, &found.n_gid_map, err) < 0))
+            || get_map (spec_get (spec, "linux", "gidMappings", NULL), found.gid_map, &found.n_gid_map, err)
+                   < 0))
         return -1;
     *w = found;
     return 0;

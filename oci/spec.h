@@ -1,5 +1,5 @@
-/* What a config.json says (opencontainers/runtime-spec, config.md and config-linux.md). Reading only; borrowed
- * strings live as long as the spec.  */
+/* What a config.json says (opencontainers/runtime-spec, config.md and config-linux.md). Reading only;
+ * borrowed strings live as long as the spec.  */
 #ifndef DRI_SPEC_H
 #define DRI_SPEC_H
 
