@@ -48,7 +48,7 @@ static bool
 is_blank (const struct text *text)
 {
     for (size_t i = 0; i < text->len; i++)
-        if (!memchr (" \t\r\n", text->data[i], 4))
+        if (!strchr (" \t\r\n", text->data[i]) || !text->data[i])
             return false;
     return true;
 }

@@ -28,7 +28,7 @@ make_id (char id[33], struct error *err)
     if (getrandom (random, sizeof random, 0) != (ssize_t) sizeof random)
         return error_set (err, errno, "getrandom");
     for (unsigned i = 0; i < sizeof random; i++)
-        (void) snprintf (id + 2 * i, 3, "%02x", random[i]);
+        (void) snprintf (id + 2 * (size_t) i, 3, "%02x", random[i]);
     return 0;
 }
 

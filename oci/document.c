@@ -17,6 +17,8 @@ struct buffer {
 static int
 buffer_add (struct buffer *b, const char *data, size_t len)
 {
+    if (len == 0)
+        return 0;
     if (len > b->room - b->len) {
         size_t room = (b->len + len) * 2;
         char *bigger = realloc (b->data, room);

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-int
-error_set (struct error *err, int status, const char *format, ...)
+void
+error_set_ (struct error *err, int status, const char *format, ...)
 {
     va_list args;
 
@@ -18,11 +18,10 @@ error_set (struct error *err, int status, const char *format, ...)
 
         (void) snprintf (err->message + len, sizeof err->message - len, ": %s", strerror (status));
     }
-    return -1;
 }
 
-int
-error_wrap (struct error *err, const char *format, ...)
+void
+error_wrap_ (struct error *err, const char *format, ...)
 {
     char cause[sizeof err->message];
     va_list args;
@@ -36,5 +35,4 @@ error_wrap (struct error *err, const char *format, ...)
     /* A cut at the end is the contract: better a shortened message than none.  */
     (void) snprintf (err->message + len, sizeof err->message - len, ": %.*s",
                      (int) (sizeof err->message - len - 3), cause);
-    return -1;
 }

@@ -12,11 +12,20 @@ struct error {
 };
 
 /* Sets the message, followed by strerror(status) where status is not 0. An overlong message is cut, never
- * refused. Returns -1, so that a caller can return the call.  */
-int error_set (struct error *err, int status, const char *format, ...)
-    __attribute__ ((format (printf, 3, 4)));
+ * refused. Its value is -1, so that a caller can return the call, and compilers know what it returns.  */
+#define error_set(err, ...) (error_set_ (err, __VA_ARGS__), error_value ())
 
-/* Puts context before the message that err already holds. Returns -1.  */
-int error_wrap (struct error *err, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
+/* Puts context before the message that err already holds. Its value is -1.  */
+#define error_wrap(err, ...) (error_wrap_ (err, __VA_ARGS__), error_value ())
+
+void error_set_ (struct error *err, int status, const char *format, ...)
+    __attribute__ ((format (printf, 3, 4)));
+void error_wrap_ (struct error *err, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
+
+static inline int
+error_value (void)
+{
+    return -1;
+}
 
 #endif

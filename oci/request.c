@@ -50,7 +50,7 @@ distance (const char *a, const char *b)
     return rows[la % 3][lb];
 }
 
-/* The nearest of the names; the first where none is near.  */
+/* The nearest of the names, of which there is at least one; the first where none is near.  */
 static const char *
 nearest (const char *text, const char *const *names)
 {
@@ -287,13 +287,10 @@ parse_require (struct request *req, char *value, struct error *err)
 }
 
 static int
-parse_word (struct request *req, enum request_key key, const char *value, struct error *err)
+parse_word (struct request *req, enum request_key key, const char *const *words, const char *value,
+            struct error *err)
 {
-    static const char *const *const words[KEY_COUNT] = {
-        [KEY_ENABLE] = booleans, [KEY_NODES] = nodes,   [KEY_ACCESS] = accesses,
-        [KEY_CLASS] = classes,   [KEY_READY] = readies, [KEY_ON_FAILURE] = failures,
-    };
-    int i = pick (value, words[key], err);
+    int i = pick (value, words, err);
 
     if (i < 0)
         return -1;
@@ -320,17 +317,24 @@ parse_word (struct request *req, enum request_key key, const char *value, struct
     return 0;
 }
 
-/* A NULL parser: one word of a list, see parse_word.  */
+/* Either one word of a list, or a text with a grammar of its own.  */
 static const struct {
     const char *name;
+    const char *const *words;
     int (*parse) (struct request *req, char *value, struct error *err);
 } keys[KEY_COUNT] = {
-    [KEY_ENABLE] = {"enable", NULL},         [KEY_GPU] = {"gpu", parse_gpu},
-    [KEY_NODES] = {"nodes", NULL},           [KEY_ACCESS] = {"access", NULL},
-    [KEY_CLASS] = {"class", NULL},           [KEY_SLOTS] = {"slots", parse_slots},
-    [KEY_SHARE] = {"share", parse_share},    [KEY_REQUIRE] = {"require", parse_require},
-    [KEY_READY] = {"ready", NULL},           [KEY_WAIT] = {"wait", parse_wait},
-    [KEY_ON_FAILURE] = {"on-failure", NULL}, [KEY_OWNER] = {"owner", parse_owner},
+    [KEY_ENABLE] = {"enable", booleans, NULL},
+    [KEY_GPU] = {"gpu", NULL, parse_gpu},
+    [KEY_NODES] = {"nodes", nodes, NULL},
+    [KEY_ACCESS] = {"access", accesses, NULL},
+    [KEY_CLASS] = {"class", classes, NULL},
+    [KEY_SLOTS] = {"slots", NULL, parse_slots},
+    [KEY_SHARE] = {"share", NULL, parse_share},
+    [KEY_REQUIRE] = {"require", NULL, parse_require},
+    [KEY_READY] = {"ready", readies, NULL},
+    [KEY_WAIT] = {"wait", NULL, parse_wait},
+    [KEY_ON_FAILURE] = {"on-failure", failures, NULL},
+    [KEY_OWNER] = {"owner", NULL, parse_owner},
 };
 
 static const char *const key_names[] = {
@@ -435,8 +439,8 @@ request_set (struct request *req, enum request_source source, const char *name, 
                           strlen (value), sizeof copy - 1);
     changed = *req;
     (void) snprintf (copy, sizeof copy, "%s", value);
-    if ((keys[key].parse ? keys[key].parse (&changed, copy, err)
-                         : parse_word (&changed, (enum request_key) key, copy, err))
+    if ((keys[key].words ? parse_word (&changed, (enum request_key) key, keys[key].words, copy, err)
+                         : keys[key].parse (&changed, copy, err))
         < 0)
         return error_wrap (err, "%s", name);
     if (source < req->source[key])
