@@ -55,6 +55,46 @@ layout_of (struct leasing *l, const struct lease *lease)
     return layout_make (&layout, l->gpus, lease->gpus, &lease->order, &ignored) < 0 ? NULL : &layout;
 }
 
+/* --- refusals --- */
+
+/* Takes the order over.  */
+static void
+remember_refusal (struct leasing *l, struct order *order, const char *lease, const char *reason)
+{
+    struct refusal *refusal = &l->refusals[l->next_refusal];
+
+    l->next_refusal = (l->next_refusal + 1) % REFUSALS_MAX;
+    order_finish (&refusal->order);
+    refusal->order = *order;
+    order->parameters = NULL;
+    refusal->at = (int64_t) time (NULL);
+    (void) snprintf (refusal->lease, sizeof refusal->lease, "%s", lease);
+    (void) snprintf (refusal->reason, sizeof refusal->reason, "%s", reason);
+}
+
+const struct refusal *
+leasing_find_refusal (const struct leasing *l, const char *container)
+{
+    const struct refusal *found = NULL;
+
+    for (unsigned i = 0; i < REFUSALS_MAX; i++) {
+        const struct refusal *refusal = &l->refusals[(l->next_refusal + i) % REFUSALS_MAX];
+
+        if (refusal->order.parameters && container_is (&refusal->order.container, container))
+            found = refusal;
+    }
+    return found;
+}
+
+const struct refusal *
+leasing_find_turned_away (const struct leasing *l, const char *lease)
+{
+    for (unsigned i = 0; i < REFUSALS_MAX; i++)
+        if (l->refusals[i].lease[0] && strcmp (l->refusals[i].lease, lease) == 0)
+            return &l->refusals[i];
+    return NULL;
+}
+
 /* --- release --- */
 
 static void
@@ -74,6 +114,13 @@ drop (struct leasing *l, struct lease *lease)
     lease_drop (&l->leases, lease);
 }
 
+static bool
+was_turned_away (const struct lease *lease)
+{
+    return lease->level != READY_AUTO && !lease->ready
+           && lease->order.request.on_failure != FAILURE_START_WITHOUT;
+}
+
 void
 leasing_release (struct leasing *l, struct lease *lease)
 {
@@ -81,6 +128,9 @@ leasing_release (struct leasing *l, struct lease *lease)
 
     leasedir_remove (&l->dir, lease->id, layout);
     note_journal (l, recovery_release_record (lease));
+    /* The door asks for the reason only after the runtime has failed, and the container is gone by then.  */
+    if (was_turned_away (lease))
+        remember_refusal (l, &lease->order, lease->id, lease->verdict);
     drop (l, lease);
     run_queue (l);
 }
@@ -103,19 +153,6 @@ on_exit_of (sd_event_source *source, int fd, uint32_t revents, void *userdata)
 }
 
 /* --- grant --- */
-
-static void
-remember_refusal (struct leasing *l, struct order *order, const char *reason)
-{
-    struct refusal *refusal = &l->refusals[l->next_refusal];
-
-    l->next_refusal = (l->next_refusal + 1) % REFUSALS_MAX;
-    order_finish (&refusal->order);
-    refusal->order = *order;
-    order->parameters = NULL;
-    refusal->at = (int64_t) time (NULL);
-    (void) snprintf (refusal->reason, sizeof refusal->reason, "%s", reason);
-}
 
 /* Journal, directory, in this order. On failure nothing is left and the order is still the caller's.  */
 static int
@@ -143,7 +180,7 @@ static void
 refuse (struct leasing *l, void *client, struct order *order, const char *reason)
 {
     l->answer (l->userdata, client, NULL, reason);
-    remember_refusal (l, order, reason);
+    remember_refusal (l, order, "", reason);
 }
 
 /* decision->gpus empty: a lease without a GPU, for a container that may start so.  */

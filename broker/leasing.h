@@ -33,9 +33,10 @@ struct waiter {
     char reason[256];
 };
 
-/* A container that got nothing, remembered for Explain.  */
+/* A container that got nothing, or that the gate turned away; remembered for Explain and for the door.  */
 struct refusal {
     struct order order;
+    char lease[33]; /* "" where it had none */
     int64_t at;
     char reason[256];
 };
@@ -71,6 +72,10 @@ void leasing_client_gone (struct leasing *l, const void *client);
 
 /* The queue in its order: the one after this, after NULL the first; NULL at the end.  */
 struct waiter *leasing_next_waiter (struct leasing *l, const struct waiter *after);
+
+/* The latest refusal of a container, or of a lease that the gate turned away; NULL where there is none.  */
+const struct refusal *leasing_find_refusal (const struct leasing *l, const char *container);
+const struct refusal *leasing_find_turned_away (const struct leasing *l, const char *lease);
 
 /* Is an Acquire of this client in the queue, or a grant of its not taken up yet?  */
 bool leasing_client_waits (const struct leasing *l, const void *client);

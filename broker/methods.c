@@ -184,22 +184,36 @@ report (struct methods *m, struct connection *c, json_t *parameters)
     connection_reply (c, NULL, NULL);
 }
 
+/* NULL: the client has been told.  */
+static struct lease *
+lease_to_release (struct methods *m, struct connection *c, json_t *parameters)
+{
+    const char *container = json_string_value (json_object_get (parameters, "container"));
+    const char *id = json_string_value (json_object_get (parameters, "lease"));
+    const struct refusal *refusal = id ? leasing_find_turned_away (m->leasing, id) : NULL;
+    struct lease *lease;
+
+    if (refusal) {
+        connection_reply (c, NULL, json_pack ("{s:s}", "reason", refusal->reason));
+        return NULL;
+    }
+    if (!container)
+        return named_lease (m, c, parameters);
+    lease = lease_find_container (&m->leasing->leases, container);
+    if (!lease)
+        fail (c, "NoSuchContainer", "no container of this name or id has a lease (drictl status)");
+    return lease;
+}
+
 static void
 release (struct methods *m, struct connection *c, json_t *parameters)
 {
-    const char *container = json_string_value (json_object_get (parameters, "container"));
-    bool force = json_is_true (json_object_get (parameters, "force"));
-    char reason[sizeof ((struct lease *) 0)->verdict];
-    struct lease *lease;
+    struct lease *lease = lease_to_release (m, c, parameters);
+    char reason[sizeof lease->verdict];
 
-    lease =
-        container ? lease_find_container (&m->leasing->leases, container) : named_lease (m, c, parameters);
-    if (!lease) {
-        if (container)
-            fail (c, "NoSuchContainer", "no container of this name or id has a lease (drictl status)");
+    if (!lease)
         return;
-    }
-    if (lease->pidfd >= 0 && !force) {
+    if (lease->pidfd >= 0 && !json_is_true (json_object_get (parameters, "force"))) {
         fail (c, "LeaseInUse", "the container is running; stop it, or take its GPU away with --force");
         return;
     }
@@ -326,20 +340,6 @@ explain_without_lease (const struct order *order, const char *state, const char 
     return json;
 }
 
-static const struct refusal *
-find_refusal (const struct leasing *l, const char *container)
-{
-    const struct refusal *found = NULL;
-
-    for (unsigned i = 0; i < REFUSALS_MAX; i++) {
-        const struct refusal *refusal = &l->refusals[(l->next_refusal + i) % REFUSALS_MAX];
-
-        if (refusal->order.parameters && container_is (&refusal->order.container, container))
-            found = refusal;
-    }
-    return found;
-}
-
 static void
 explain (struct methods *m, struct connection *c, json_t *parameters)
 {
@@ -363,7 +363,7 @@ explain (struct methods *m, struct connection *c, json_t *parameters)
                               explain_without_lease (&l->waiters[i].order, "waiting", l->waiters[i].reason));
             return;
         }
-    refusal = find_refusal (l, container);
+    refusal = leasing_find_refusal (l, container);
     if (refusal)
         connection_reply (c, NULL, explain_without_lease (&refusal->order, "refused", refusal->reason));
     else

@@ -148,6 +148,7 @@ read_verdict (int in, long deadline, struct verdict *verdict)
         if (r <= 0 || read (in, &read_one, sizeof read_one) != (ssize_t) sizeof read_one)
             return false;
         read_one.reason[sizeof read_one.reason - 1] = '\0';
+        text_clean (read_one.reason);
         *verdict = read_one;
         return true;
     }

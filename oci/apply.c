@@ -300,7 +300,7 @@ edit_hooks (json_t *spec, const struct grant *grant, const struct request *req, 
             const struct apply_hook *hook, struct error *err)
 {
     json_t *hooks = member (spec, "hooks", JSON_OBJECT);
-    enum { MARGIN_S = 10 };
+    enum { MARGIN_S = 15 };
 
     if (!hooks)
         return malformed ("hooks", err);

@@ -38,6 +38,17 @@ container_to_json (const struct container *c)
     return json;
 }
 
+/* Engines allow nothing else in names; what an odd one lets through must not reach a terminal or break a
+ * message that cuts it.  */
+static void
+copy_ascii (char *out, size_t size, const char *text)
+{
+    (void) snprintf (out, size, "%s", text);
+    for (; *out; out++)
+        if (*out < ' ' || *out > '~')
+            *out = '?';
+}
+
 int
 container_from_json (struct container *c, const json_t *json, struct error *err)
 {
@@ -50,7 +61,7 @@ container_from_json (struct container *c, const json_t *json, struct error *err)
             continue;
         if (!json_is_string (value))
             return error_set (err, 0, "container.%s is not a string", texts[i].name);
-        (void) snprintf ((char *) &parsed + texts[i].offset, texts[i].size, "%s", json_string_value (value));
+        copy_ascii ((char *) &parsed + texts[i].offset, texts[i].size, json_string_value (value));
     }
     if (!parsed.id[0])
         return error_set (err, 0, "container.id is missing");
