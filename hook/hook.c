@@ -21,6 +21,7 @@ enum { BROKER_TIMEOUT_MS = 5000 };
 
 struct arguments {
     const char *lease, *container, *bundle, *rootfs;
+    char rootfs_path[PATH_MAX]; /* absolute; gate.rootfs points here */
     bool start_without;
     struct gate gate;
 };
@@ -171,17 +172,17 @@ call (const char *method, json_t *parameters, struct error *err)
 }
 
 static int
-resolve_rootfs (struct arguments *a, char *path, size_t size, struct error *err)
+resolve_rootfs (struct arguments *a, struct error *err)
 {
     int n;
 
     if (!a->rootfs || !a->bundle)
         return error_set (err, 0, "called without --bundle and --rootfs");
-    n = a->rootfs[0] == '/' ? snprintf (path, size, "%s", a->rootfs)
-                            : snprintf (path, size, "%s/%s", a->bundle, a->rootfs);
-    if (n < 0 || (size_t) n >= size)
+    n = snprintf (a->rootfs_path, sizeof a->rootfs_path, "%s%s%s", a->rootfs[0] == '/' ? "" : a->bundle,
+                  a->rootfs[0] == '/' ? "" : "/", a->rootfs);
+    if (n < 0 || (size_t) n >= sizeof a->rootfs_path)
         return error_set (err, ENAMETOOLONG, "%s", a->rootfs);
-    a->gate.rootfs = path;
+    a->gate.rootfs = a->rootfs_path;
     return 0;
 }
 
@@ -190,7 +191,6 @@ static int
 start (struct arguments *a, const struct state *state, struct error *err)
 {
     struct verdict verdict;
-    char rootfs[PATH_MAX];
 
     if (state->pid == 0)
         return error_set (err, 0, "the container's state on stdin has no pid");
@@ -198,7 +198,7 @@ start (struct arguments *a, const struct state *state, struct error *err)
         return -1;
     if (a->gate.ready == READY_OFF || a->gate.n_nodes == 0)
         return 0;
-    if (resolve_rootfs (a, rootfs, sizeof rootfs, err) < 0)
+    if (resolve_rootfs (a, err) < 0)
         return -1;
     a->gate.pid = state->pid;
     gate_judge (&a->gate, &verdict);

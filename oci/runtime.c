@@ -264,7 +264,7 @@ int
 main (int argc, char **argv)
 {
     struct error err = {0}, config_error = {0};
-    char runtime[PATH_MAX];
+    static char runtime[PATH_MAX]; /* argv keeps it */
     struct config config;
     struct cmdline cmd;
 
