@@ -36,23 +36,30 @@ static const char *const verb_values[] = {
     NULL,
 };
 
+/* Without its dashes: Go's flag packages take "-root" for "--root".  */
+static const char *
+bare (const char *option)
+{
+    return option + (strncmp (option, "--", 2) == 0 ? 2 : 1);
+}
+
 static bool
 is_one_of (const char *text, const char *const *names)
 {
     for (; *names; names++)
-        if (strcmp (text, *names) == 0)
+        if (strcmp (bare (text), bare (*names)) == 0)
             return true;
     return false;
 }
 
-/* "--name VALUE" or "--name=VALUE"; Go's flag packages also take one dash. NULL where argv[i] is another.  */
+/* "--name VALUE" or "--name=VALUE". NULL where argv[i] is another.  */
 static const char *
 value_of (char **argv, int i, const char *name)
 {
-    const char *arg = argv[i];
-    size_t len = strlen (name);
+    const char *arg = bare (argv[i]);
+    size_t len = strlen (bare (name));
 
-    if (strncmp (arg, name, len) != 0)
+    if (strncmp (arg, bare (name), len) != 0)
         return NULL;
     if (arg[len] == '=')
         return arg + len + 1;

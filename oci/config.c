@@ -170,8 +170,12 @@ config_load (struct config *config, struct error *err)
     if (!path)
         path = "/etc/dri-broker/config.json";
     config_init (config);
-    if (file_read (path, CONFIG_BYTES_MAX, &text, &len, err) < 0)
-        return err->status == ENOENT ? 0 : -1;
+    if (file_read (path, CONFIG_BYTES_MAX, &text, &len, err) < 0) {
+        if (err->status != ENOENT)
+            return -1;
+        *err = (struct error){0};
+        return 0;
+    }
     parsed = *config;
     if (parse (&parsed, text, len, err) < 0)
         return error_wrap (err, "%s", path);

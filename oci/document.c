@@ -104,6 +104,15 @@ string_length (const char *s, const char *end)
     }
 }
 
+/* A number in the place of a key must not become one by being tagged.  */
+static bool
+is_key (const char *after, const char *end)
+{
+    while (after < end && (*after == ' ' || *after == '\t' || *after == '\r' || *after == '\n'))
+        after++;
+    return after < end && *after == ':';
+}
+
 /* Copies text to out with every number that is not plain put as a tagged string. out stays empty where there
  * is none, which is the usual case: then the text is loaded as it is.  */
 static int
@@ -124,7 +133,7 @@ numbers_to_strings (const char *text, size_t len, const char *tag, struct buffer
             continue;
         }
         n = number_length (p, end, &plain);
-        if (!plain && n > 0) {
+        if (!plain && n > 0 && !is_key (p + n, end)) {
             if (buffer_add (out, copied, (size_t) (p - copied)) < 0 || buffer_add (out, "\"", 1) < 0
                 || buffer_add (out, tag, strlen (tag)) < 0 || buffer_add (out, p, n) < 0
                 || buffer_add (out, "\"", 1) < 0)

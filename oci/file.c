@@ -89,7 +89,7 @@ static int
 write_beside (const char *path, const char *temporary, const char *text, size_t len, struct error *err)
 {
     _cleanup_close_ int fd = -1;
-    struct stat st;
+    struct stat st, own;
 
     if (stat (path, &st) < 0)
         return error_set (err, errno, "stat %s", path);
@@ -98,7 +98,9 @@ write_beside (const char *path, const char *temporary, const char *text, size_t 
         return error_set (err, errno, "create %s", temporary);
     if (write_all (fd, text, len) < 0 || fchmod (fd, st.st_mode & 07777) < 0)
         return error_set (err, errno, "write %s", temporary);
-    if ((st.st_uid != geteuid () || st.st_gid != getegid ()) && fchown (fd, st.st_uid, st.st_gid) < 0)
+    /* In a set-gid folder it has that folder's group.  */
+    if (fstat (fd, &own) < 0
+        || ((st.st_uid != own.st_uid || st.st_gid != own.st_gid) && fchown (fd, st.st_uid, st.st_gid) < 0))
         return error_set (err, errno, "chown %s", temporary);
     return 0;
 }

@@ -214,11 +214,28 @@ serve_echo (const int *fds, unsigned n, size_t acquire_len)
     _exit (0);
 }
 
+/* µs that a process has been on a CPU (its first thread, and it has no other).  */
+static double
+cpu_us (pid_t pid)
+{
+    unsigned long ns = 0;
+    char path[40];
+    FILE *f;
+
+    (void) snprintf (path, sizeof path, "/proc/%d/schedstat", (int) pid);
+    f = fopen (path, "re");
+    if (!f || fscanf (f, "%lu", &ns) != 1)
+        die (path);
+    (void) fclose (f);
+    return (double) ns / 1e3;
+}
+
 /* --- blocks of exchanges --- */
 
 struct samples {
     double us[SAMPLES_MAX];
     size_t n;
+    double cpu_us; /* of the server */
 };
 
 static struct crowd {
@@ -259,7 +276,8 @@ run_client (void *arg)
 static double
 run_block (void (*exchange) (struct client_state *client), struct samples *samples)
 {
-    double before = now_us ();
+    pid_t server = exchange == exchange_broker ? broker : crowd.echo;
+    double before = now_us (), cpu = cpu_us (server);
 
     crowd.exchange = exchange;
     crowd.samples = samples;
@@ -267,6 +285,7 @@ run_block (void (*exchange) (struct client_state *client), struct samples *sampl
     crowd.end = before + BLOCK_US;
     (void) pthread_barrier_wait (&crowd.start);
     (void) pthread_barrier_wait (&crowd.stop);
+    samples->cpu_us += cpu_us (server) - cpu;
     return (double) crowd.done / (now_us () - before) * 1e6;
 }
 
@@ -350,8 +369,9 @@ print_speed (const char *name, struct samples *samples, double *rates, unsigned 
     size_t kept = samples->n < SAMPLES_MAX ? samples->n : SAMPLES_MAX;
 
     sort_samples (samples->us, kept);
-    (void) printf ("  %-36s %9.0f /s   p50 %7.1f µs   p99 %7.1f µs\n", name, median (rates, n),
-                   quantile (samples->us, kept, 0.5), quantile (samples->us, kept, 0.99));
+    (void) printf ("  %-36s %9.0f /s   p50 %7.1f µs   p99 %7.1f µs   server's CPU %5.1f µs\n", name,
+                   median (rates, n), quantile (samples->us, kept, 0.5), quantile (samples->us, kept, 0.99),
+                   samples->cpu_us / (double) samples->n);
 }
 
 static void
@@ -369,6 +389,7 @@ compare_speed (unsigned clients, bool pinned, double seconds)
     (void) run_block (exchange_echo, &of_echo);
     (void) run_block (exchange_broker, &of_broker);
     of_broker.n = of_echo.n = 0;
+    of_broker.cpu_us = of_echo.cpu_us = 0;
     for (unsigned i = 0; i < blocks; i++) {
         echo_rates[i] = run_block (exchange_echo, &of_echo);
         rates[i] = run_block (exchange_broker, &of_broker);

@@ -1,5 +1,5 @@
 /* Stands in for a program that another one starts, and notes how long it takes: runs SELF.real with its own
- * arguments and adds a line of milliseconds to SELF.log.  */
+ * arguments and adds a line to SELF.log, the milliseconds and the first argument.  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,14 +13,14 @@
 extern char **environ;
 
 static void
-note (const char *self, double ms)
+note (const char *self, double ms, const char *verb)
 {
-    char path[PATH_MAX + 8], line[32];
+    char path[PATH_MAX + 8], line[64];
     int fd, len;
 
     (void) snprintf (path, sizeof path, "%s.log", self);
     fd = open (path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    len = snprintf (line, sizeof line, "%.3f\n", ms);
+    len = snprintf (line, sizeof line, "%.3f %.20s\n", ms, verb);
     if (fd < 0 || write (fd, line, (size_t) len) != len)
         perror (path);
 }
@@ -45,6 +45,6 @@ main (int argc, char **argv)
         perror (real);
         return 127;
     }
-    note (self, (now_us () - before) / 1e3);
+    note (self, (now_us () - before) / 1e3, argc > 1 ? argv[1] : "");
     return WIFEXITED (status) ? WEXITSTATUS (status) : 128;
 }

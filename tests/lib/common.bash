@@ -159,7 +159,7 @@ start_broker ()
 	[[ -e $DRI_BROKER_CONFIG ]] || echo '{}' >"$DRI_BROKER_CONFIG"
 	mount_lease_root "$LEASE_ROOT"
 	"$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" --lease-root "$LEASE_ROOT" "$@" \
-		</dev/null >>"$BROKER_LOG" 2>&1 3>&- &
+		</dev/null >>"$BROKER_LOG" 2>&1 3>&- 4>&- &
 	BROKER_PID=$!
 	wait_until 10 broker_listens_or_died || :
 	broker_listens || fail 'dri-broker did not start:' "$(<"$BROKER_LOG")"
@@ -187,3 +187,76 @@ finish_broker ()
 	local leases=${LEASE_ROOT:-$(scratch)/leases}
 	! mountpoint -q "$leases" || umount -l "$leases"
 }
+
+# Containers of one test: a bundle each, their state below the test's scratch directory.
+
+# quick_bundle NAME COMMAND...: as make_bundle, but on a root file system that all tests
+# of the file share; $bundle is the bundle
+quick_bundle ()
+{
+	local rootfs=$BATS_FILE_TMPDIR/rootfs
+	[[ -d $rootfs ]] || make_rootfs "$rootfs"
+	bundle=$BATS_TEST_TMPDIR/$1
+	mkdir -p "$bundle"
+	ln -sfn "$rootfs" "$bundle/rootfs"
+	make_bundle "$bundle" "${@:2}"
+	# shellcheck disable=SC2016
+	edit_config "$bundle" '.root.path = $path' --arg path "$rootfs"
+}
+
+# opt_in BUNDLE [KEY=VALUE]...: asks for a GPU in annotations; a KEY is without its "dri."
+opt_in ()
+{
+	# shellcheck disable=SC2016
+	edit_config "$1" '.annotations += $ours' --argjson ours "$(jq -n --args \
+		'[$ARGS.positional[] | index("=") as $i | { ("dri." + .[:$i]): .[$i + 1:] }] | add' \
+		enable=true "${@:2}")"
+}
+
+# dri_runtime ARGUMENT...: on the control groups of $CGROUP (v1), with the runtime $RUNTIME (runc)
+dri_runtime ()
+{
+	with_cgroup "${CGROUP:-v1}" "$BUILD/dri-runtime" --dri-oci-runtime "${RUNTIME:-runc}" \
+		--root "$(scratch)/state" "$@"
+}
+
+# remove_containers: for teardown
+remove_containers ()
+{
+	local state runtime=runc
+	for state in "$(scratch)"/state/*; do
+		[[ -d $state ]] || continue
+		[[ -e $state/state.json ]] || runtime=crun
+		with_cgroup "${CGROUP:-v1}" "$runtime" --root "$(scratch)/state" delete -f "${state##*/}" || :
+	done
+}
+
+# varlink METHOD [PARAMETERS [SECONDS]]: one call of io.dri.Broker on a connection of its
+# own, which is held open so long; prints the reply's parameters, or fails with the error
+varlink ()
+{
+	command -p python3 - "$DRI_BROKER_SOCKET" "$@" <<-'END'
+		import json, socket, sys, time
+		path, method, parameters, seconds = (sys.argv[1:] + ['{}', '0'][len(sys.argv) - 3:])[:4]
+		s = socket.socket(socket.AF_UNIX)
+		s.settimeout(70)
+		s.connect(path)
+		call = {'method': 'io.dri.Broker.' + method, 'parameters': json.loads(parameters)}
+		s.sendall(json.dumps(call).encode() + b'\0')
+		data = b''
+		while not data.endswith(b'\0'):
+		    more = s.recv(65536)
+		    if not more:
+		        sys.exit('the broker hung up')
+		    data += more
+		reply = json.loads(data[:-1])
+		if 'error' in reply:
+		    sys.exit('%s %s' % (reply['error'], json.dumps(reply['parameters'])))
+		print(json.dumps(reply['parameters']), flush=True)
+		time.sleep(float(seconds))
+	END
+}
+
+# leases: what the broker says it has leased, as JSON; lease_directories: what there is
+leases () { varlink Status | jq -c .leases; }
+lease_directories () { ls -A "$LEASE_ROOT"; }

@@ -1,0 +1,243 @@
+#!/usr/bin/env bats
+# docker-errors.bats - who opted in and cannot be served fails with the reason, where
+# the user reads it; everybody else starts.
+
+load ../lib/common
+load ../lib/docker
+
+# The GPU arc of simulated-gpus.json has no driver behind its node.
+setup_file () { start_bed; }
+setup ()
+{
+	find_broker
+	compose=
+}
+teardown ()
+{
+	find_broker
+	kill -CONT "$BROKER_PID"
+	configure '{}'
+	[[ ! $compose ]] || docker compose down --timeout 0
+	leave_nothing
+}
+
+# refused_by COMMAND... -- TEXT...: the command fails and says all that
+refused_by ()
+{
+	local command=()
+	while [[ $1 != -- ]]; do command+=("$1"); shift; done
+	shift
+	run "${command[@]}"
+	assert_failure
+	for text; do assert_says "$text" || return; done
+}
+
+# assert_refused "LABEL..." OPTIONS TEXT...: by docker run and docker compose up, with
+# runc and with crun underneath; the message names the container
+assert_refused ()
+{
+	local labels=$1 options=$2 label runtime lines=
+	shift 2
+	for label in $labels; do lines+="$label, "; done
+	for runtime in dri dri-crun; do
+		# shellcheck disable=SC2086
+		refused_by docker run --rm --net none --name web --runtime "$runtime" ${labels:+--label ${labels// / --label }} \
+			$options app true -- 'container web: ' "$@"
+		docker rm --force web &>/dev/null || :
+		compose_file "
+  web: {image: app, runtime: $runtime, network_mode: none, ${options:+user: \"${options#--user }\",} labels: [$lines]}"
+		compose=1
+		refused_by docker compose up --detach -- 'container media-web-1: ' "$@"
+		docker compose down --timeout 0 2>/dev/null
+		assert_nothing_leased
+	done
+}
+
+@test "an unknown key is refused, and the nearest is named" {
+	assert_refused 'dri.gpuu=any' '' 'unknown label dri.gpuu; did you mean dri.gpu?'
+}
+
+@test "a wrong value is refused, and the nearest is named" {
+	assert_refused 'dri.enable=true dri.access=exculsive' '' \
+		'dri.access: no value "exculsive"; did you mean "exclusive"?'
+}
+
+@test "more wrong words, of labels, annotations and the environment" {
+	local label
+	while IFS='|' read -r label text; do
+		# shellcheck disable=SC2086
+		refused_by docker run --rm --net none --name web --runtime dri $label app true -- 'container web: ' "$text"
+	done <<-'END'
+		--label dri.Enable=true|did you mean dri.enable?
+		--label dri.=true|unknown label dri.
+		--label dri.enabled=true|did you mean dri.enable?
+		--label dri.enable=yes|no value "yes"
+		--label dri.enable=|no value ""
+		--label dri.enable=True|did you mean "true"?
+		--annotation dri.enable=true --annotation dri.onfailure=fail|unknown annotation dri.onfailure; did you mean dri.on-failure?
+		--annotation dri.enable=tru|did you mean "true"?
+		--label dri.enable=true --env DRI_WAIT=10m|DRI_WAIT: wants a time of at most 60s
+		--label dri.enable=true --env DRI_NODES=card|DRI_NODES: no value "card"; did you mean "render,card"
+		--label dri.enable=true --label dri.wait=61s|at most 60s
+		--label dri.enable=true --label dri.owner=1000|UID:GID
+		--label dri.enable=true --label dri.owner=0:0:4755|UID:GID[:MODE]
+		--label dri.enable=true --label dri.gpu=pci:00:02.0|did you mean "pci:0000:00:02.0"?
+		--label dri.enable=true --label dri.slots=0|dri.slots
+		--label dri.enable=true --label dri.slots=17|the GPU has 16
+		--label dri.enable=true --label dri.gpu=nowhere --label dri.wait=0s|no GPU fits dri.gpu "nowhere"; there is igpu
+	END
+}
+
+@test "what only takes effect later is accepted" {
+	run docker run --rm --net none --runtime dri --label dri.enable=true --label dri.gpu=igpu --label dri.class=batch \
+		--label dri.share=40% --label dri.ready=vaapi --label dri.require=h264-decode app open-gpu
+	assert_success
+}
+
+@test "the gate: the workload's user may not open the node" {
+	assert_refused 'dri.enable=true dri.gpu=igpu dri.owner=0:0:0600' '--user 1000:1000' \
+		'1000:1000 may not open /dev/dri/renderD128: set dri.owner'
+}
+
+@test "the gate: no driver behind the node" {
+	assert_refused 'dri.enable=true dri.gpu=arc dri.wait=1s' '' 'no driver behind /dev/dri/renderD129 (226:129) after 1 s'
+	docker run --rm --net none --runtime dri --label dri.enable=true --label dri.gpu=arc --label dri.ready=off app true
+}
+
+@test "the gate: asks as the user that PUID and PGID name" {
+	refused_by docker run --rm --net none --runtime dri --label dri.enable=true --label dri.gpu=igpu \
+		--env PUID=1000 --env PGID=1001 --label dri.owner=0:44 app true -- '1000:1001 may not open'
+}
+
+@test "start-without: what cannot be had is no reason not to start" {
+	local runtime
+	for runtime in dri dri-crun; do
+		# What the gate finds, and what the broker has not.
+		for label in dri.gpu=arc dri.gpu=nowhere; do
+			run docker run --detach --name web --net none --runtime "$runtime" --label dri.enable=true \
+				--label "$label" --label dri.wait=0s --label dri.on-failure=start-without app
+			assert_success
+			in_container web ls -A /dev/dri
+			assert_success
+			assert_output ''
+			assert_equal "$(lease_list '[.container.name, .state, .gpu]')" '[["web","without",null]]'
+			run drictl explain web
+			assert_says 'Sees no GPU'
+			docker rm --force web
+		done
+	done
+}
+
+# assert_broker_missed TEXT...: who opted in fails, and says so within bounds; the rest starts
+assert_broker_missed ()
+{
+	local runtime begin
+	for runtime in dri dri-crun; do
+		run docker run --rm --net none --runtime "$runtime" app echo here
+		assert_success
+		assert_output here
+		begin=$SECONDS
+		refused_by docker run --rm --net none --runtime "$runtime" --name web --label dri.enable=true \
+			--label dri.wait=1s app true -- 'container web: the broker at' "$@"
+		((SECONDS - begin < 12)) || fail "it took $((SECONDS - begin)) s"
+		docker rm --force web &>/dev/null || :
+	done
+	run docker run --rm --net none --runtime dri --label dri.enable=true --label dri.on-failure=start-without \
+		--label dri.wait=0s --device /dev/fuse:/dev/dri/renderD128 app ls /dev/dri
+	assert_failure
+	assert_says 'No such file or directory'
+}
+
+@test "the broker is dead: its socket is there and nobody listens" {
+	stop_broker KILL
+	[[ -S $DRI_BROKER_SOCKET ]]
+	assert_broker_missed 'Connection refused' 'systemctl start dri-broker.socket'
+}
+
+@test "the broker's socket is absent" {
+	stop_broker TERM
+	rm -f "$DRI_BROKER_SOCKET"
+	assert_broker_missed 'No such file or directory' 'systemctl start dri-broker.socket'
+}
+
+@test "what stands in place of the socket cannot be connected to" {
+	stop_broker TERM
+	rm -f "$DRI_BROKER_SOCKET"
+	mkdir "$DRI_BROKER_SOCKET"
+	assert_broker_missed 'cannot be reached'
+	rmdir "$DRI_BROKER_SOCKET"
+}
+
+@test "the broker hangs" {
+	kill -STOP "$BROKER_PID"
+	assert_broker_missed 'does not answer'
+}
+
+@test "the broker hangs when the hook calls it" {
+	# The grant is given; what stops the broker is the device rule of the workload.
+	cat >"$BATS_TEST_TMPDIR/runc" <<-END
+		#!/bin/sh
+		kill -STOP $BROKER_PID
+		exec runc "\$@"
+	END
+	chmod 755 "$BATS_TEST_TMPDIR/runc"
+	cp "$DRI_BROKER_CONFIG" "$BATS_TEST_TMPDIR/config"
+	echo "{\"runtimes\": [\"$BATS_TEST_TMPDIR/runc\"]}" >"$DRI_BROKER_CONFIG"
+	local begin=$SECONDS
+	refused_by docker run --rm --net none --runtime dri --name web --label dri.enable=true --label dri.gpu=igpu app true \
+		-- 'container web: the broker at' 'does not answer'
+	((SECONDS - begin < 25)) || fail "it took $((SECONDS - begin)) s"
+	cp "$BATS_TEST_TMPDIR/config" "$DRI_BROKER_CONFIG"
+	kill -CONT "$BROKER_PID"
+	wait_until 5 nothing_is_leased
+}
+
+@test "a configuration that is none stops who opted in, and names itself" {
+	echo '{"runtimes": ["runc"], "slotz": 3}' >"$DRI_BROKER_CONFIG"
+	refused_by docker run --rm --net none --runtime dri --name web --label dri.enable=true app true -- \
+		'container web: ' "$DRI_BROKER_CONFIG" slotz
+	run docker run --rm --net none --runtime dri app true
+	assert_success
+}
+
+@test "the configuration names the runtime underneath" {
+	configure '{"runtimes": ["/no/such/runtime", "crun"]}'
+	# It is crun that says "executable file" so.
+	run docker run --rm --net none --runtime dri --label dri.enable=true --label dri.gpu=igpu app no-such-program
+	assert_failure 127
+	assert_says 'crun: '
+	configure '{"runtimes": ["/no/such/runtime"]}'
+	refused_by docker run --rm --net none --runtime dri app true -- 'no OCI runtime found'
+}
+
+@test "long labels: 1 MB of ours is refused, 1 MB of another's is none of our business" {
+	local long
+	long=$(head -c 1000000 /dev/zero | tr '\0' x)
+	compose_file "
+  web: {image: app, runtime: dri, network_mode: none, labels: {dri.enable: 'true', dri.gpu: '$long'}}"
+	compose=1
+	refused_by docker compose up --detach -- 'container media-web-1: dri.gpu has a value of 1000000 characters'
+	compose_file "
+  web: {image: app, runtime: dri, network_mode: none, labels: {dri.enable: 'true', dri.gpu: igpu, other: '$long'}}
+  plain: {image: app, runtime: dri, network_mode: none, labels: {other: '$long'}}"
+	run docker compose up --detach
+	assert_success
+	assert_equal "$(lease_list)" '["media-web-1"]'
+}
+
+@test "the lease root is full, or gone" {
+	mount -t tmpfs -o nr_inodes=2,mode=0711 full "$LEASE_ROOT"
+	stop_broker TERM
+	start_broker
+	refused_by docker run --rm --net none --runtime dri --name web --label dri.enable=true app true -- \
+		'container web: ' "$LEASE_ROOT" 'No space left on device'
+	umount -l "$LEASE_ROOT"
+	stop_broker TERM
+	start_broker
+	docker run --rm --net none --runtime dri --label dri.enable=true --label dri.gpu=igpu app open-gpu
+}
+
+@test "names with escapes reach no terminal" {
+	refused_by docker run --rm --net none --runtime dri --name web --label $'dri.gp\e[31mu=x' app true -- 'did you mean dri.gpu?'
+	[[ $output != *$'\e'* ]] || fail "an escape came through: $output"
+}
