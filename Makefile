@@ -6,10 +6,16 @@ MANDIR      ?= $(PREFIX)/share/man
 DOCDIR      ?= $(PREFIX)/share/doc/dri-broker
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+ifdef SANITIZE
+BUILD       ?= build/sanitize
+else
 BUILD       ?= build
-CC          ?= gcc
+endif
 PKG_CONFIG  ?= pkg-config
 VERSION     := 0.1.0
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
 HARDENING := -fPIE -fstack-protector-strong -fno-strict-aliasing
@@ -60,6 +66,72 @@ $(BUILD)/obj/%.o: %.c Makefile
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
+# --- packages, manual pages, installation, demonstration ---
+
+# DEMO_DEPS are those of `make demo`, which need not be a whole test bench.
+BUILD_DEPS := gcc make pkgconf libc6-dev libjansson-dev libcap-dev libdrm-dev libsystemd-dev libsmartcols-dev scdoc
+DEMO_DEPS  := $(BUILD_DEPS) busybox-static jq runc util-linux mount
+CHECK_DEPS := $(DEMO_DEPS) crun bats mmdebstrap libcmocka-dev python3 systemd strace
+LINT_DEPS  := clang clang-format clang-tidy cppcheck shellcheck libcmocka-dev
+
+# Asks the network only where something is missing. The first try is with the package lists that are there.
+define install_packages
+@command -v dpkg-query >/dev/null || { echo "no Debian: see that you have what these packages have: $(1)"; exit 0; }; \
+for p in $(1); do \
+    dpkg-query -Wf '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || missing="$$missing $$p"; \
+done; \
+[ -n "$$missing" ] || exit 0; \
+echo "installing:$$missing"; \
+[ "$$(id -u)" -eq 0 ] || { echo "this needs root: apt-get install$$missing" >&2; exit 1; }; \
+export DEBIAN_FRONTEND=noninteractive; \
+set -- apt-get -qq install -y --no-install-recommends $$missing; \
+"$$@" >/dev/null 2>&1 || { apt-get -qq update && "$$@" >/dev/null; }
+endef
+
+deps:  ## installs the Debian packages that building and testing need, where they are missing
+	$(call install_packages,$(CHECK_DEPS))
+
+deps-demo:
+	$(call install_packages,$(DEMO_DEPS))
+deps-lint:
+	$(call install_packages,$(BUILD_DEPS) $(LINT_DEPS))
+
+demo:  ## as root: leases shown at work, on a real GPU or a simulated one; leaves nothing behind
+	@BUILD='$(abspath $(BUILD))' packaging/demo
+
+MAN_PAGES := $(patsubst packaging/man/%.scd,%,$(sort $(wildcard packaging/man/*.scd)))
+DOCUMENTS := README.md SECURITY.md LICENSE packaging/config.example.json
+
+man: $(MAN_PAGES:%=$(BUILD)/man/%)  ## the manual pages
+
+$(BUILD)/man/%: packaging/man/%.scd
+	@mkdir -p $(@D)
+	scdoc <$< >$@
+
+# The programs find each other by being in the same folder. The mount unit's name has a backslash, which make would
+# take for its own, so the shell lists the units.
+install: all man  ## to PREFIX (/usr/local), below DESTDIR
+	install -d $(foreach d,$(BINDIR) $(UNITDIR) $(SYSUSERSDIR) $(DOCDIR),'$(DESTDIR)$(d)')
+	install -m 755 $(PROGRAMS:%=$(BUILD)/%) '$(DESTDIR)$(BINDIR)'
+	for unit in packaging/*.service packaging/*.socket packaging/*.mount; do \
+	    sed 's|@BINDIR@|$(BINDIR)|g' "$$unit" | \
+	        install -m 644 /dev/stdin '$(DESTDIR)$(UNITDIR)'/"$${unit##*/}" || exit 1; done
+	install -m 644 packaging/dri-broker.sysusers.conf '$(DESTDIR)$(SYSUSERSDIR)/dri-broker.conf'
+	for page in $(MAN_PAGES); do \
+	    install -D -m 644 $(BUILD)/man/$$page '$(DESTDIR)$(MANDIR)'/man"$${page##*.}"/"$$page" || exit 1; done
+	install -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)'
+
+uninstall:  ## takes away what install put there
+	rm -f $(foreach p,$(PROGRAMS),'$(DESTDIR)$(BINDIR)/$(p)') \
+	    $(foreach d,$(notdir $(DOCUMENTS)),'$(DESTDIR)$(DOCDIR)/$(d)')
+	for unit in packaging/*.service packaging/*.socket packaging/*.mount; do \
+	    rm -f '$(DESTDIR)$(UNITDIR)'/"$${unit##*/}"; done
+	rm -f '$(DESTDIR)$(SYSUSERSDIR)/dri-broker.conf'
+	for page in $(MAN_PAGES); do rm -f '$(DESTDIR)$(MANDIR)'/man"$${page##*.}"/"$$page"; done
+	[ ! -d '$(DESTDIR)$(DOCDIR)' ] || rmdir --ignore-fail-on-non-empty '$(DESTDIR)$(DOCDIR)'
+
+.PHONY: deps deps-demo deps-lint demo man install uninstall
+
 # --- tests ---
 
 MAINS    := oci/runtime.c hook/hook.c broker/broker.c broker/drictl.c
@@ -95,7 +167,9 @@ tests: all $(UNITS) $(REPLAYS)  ## the test programs
 LOCAL_SUITES  := $(wildcard tests/*.bats)
 ENGINE_SUITES := $(wildcard tests/engine-host/*.bats)
 
-check: tests  ## unit, integration and engine tests; SANITIZE=1 with ASan and UBSan (in a BUILD of its own)
+check:  ## unit, integration and engine tests; SANITIZE=1 with ASan and UBSan (in a BUILD of its own)
+	$(MAKE) deps
+	$(MAKE) tests man
 	@BUILD=$(abspath $(BUILD)) tests/check \
 	    $(foreach t,$(UNITS),'CMOCKA_MESSAGE_OUTPUT=TAP $(t)') \
 	    $(foreach t,$(FUZZERS),'$(BUILD)/tests/$(t) tests/fuzz/corpus/$(t)') \

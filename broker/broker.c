@@ -1,10 +1,9 @@
 /* dri-broker: the daemon. Reads its arguments, takes its socket, drops what it does not need, runs the loop.
  *
  * Capabilities, from start to end (everything else is dropped before the first client is served):
- *   CAP_MKNOD         the nodes of lease directories
- *   CAP_CHOWN         give them to the workload
- *   CAP_FOWNER        change the mode of nodes that are no longer ours
- *   CAP_DAC_OVERRIDE  no: the directories are root's own
+ * - CAP_MKNOD: the nodes of lease directories;
+ * - CAP_CHOWN: to give them to the workload;
+ * - CAP_FOWNER: to change the mode of nodes that are no longer ours.
  */
 #include <errno.h>
 #include <getopt.h>

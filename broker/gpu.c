@@ -56,11 +56,11 @@ gpu_matches (const struct gpu *gpu, const struct selector *selector)
     case SELECT_ALL:
         return true;
     case SELECT_PCI:
-        return strcasecmp (gpu->pci, selector->text) == 0;
+        return strcasecmp (gpu->pci, selector->text + selector->prefix) == 0;
     case SELECT_DRIVER:
-        return strcmp (gpu->driver, selector->text) == 0;
+        return strcmp (gpu->driver, selector->text + selector->prefix) == 0;
     case SELECT_VENDOR:
-        return vendor_matches (gpu->vendor, selector->text);
+        return vendor_matches (gpu->vendor, selector->text + selector->prefix);
     case SELECT_ID:
         return gpu->vendor != 0 && gpu->vendor == selector->vendor && gpu->device == selector->device;
     case SELECT_NODE:

@@ -19,16 +19,18 @@ journal_read (const char *path, void (*record) (void *userdata, json_t *record),
     size_t len;
 
     *skipped = 0;
-    if (file_read (path, JOURNAL_BYTES_MAX, &text, &len, err) < 0)
-        return err->status == ENOENT ? 0 : -1;
+    if (file_read (path, JOURNAL_BYTES_MAX, &text, &len, err) < 0) {
+        if (err->status != ENOENT)
+            return -1;
+        *err = (struct error){0};
+        return 0;
+    }
     for (line = text;; line = newline + 1) {
         json_t *json;
 
         newline = memchr (line, '\n', len - (size_t) (line - text));
-        if (!newline) {
-            *skipped += line < text + len;
+        if (!newline)
             return 0;
-        }
         json = json_loadb (line, (size_t) (newline - line), 0, NULL);
         if (json_is_object (json))
             record (userdata, json);
@@ -67,6 +69,7 @@ journal_start (struct journal *journal, const char *path,
 {
     char temporary[sizeof journal->path + 8];
     struct journal fresh = {0};
+    int r;
 
     if (snprintf (fresh.path, sizeof fresh.path, "%s", path) >= (int) sizeof fresh.path)
         return error_set (err, ENAMETOOLONG, "journal %s", path);
@@ -74,9 +77,10 @@ journal_start (struct journal *journal, const char *path,
     fresh.fd = open (temporary, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fresh.fd < 0)
         return error_set (err, errno, "journal %s", temporary);
-    if (write (userdata, &fresh, err) < 0 || rename (temporary, path) < 0) {
-        if (!err->message[0])
-            error_set (err, errno, "journal %s", path);
+    r = write (userdata, &fresh, err);
+    if (r == 0 && rename (temporary, path) < 0)
+        r = error_set (err, errno, "journal %s", path);
+    if (r < 0) {
         journal_close (&fresh);
         (void) unlink (temporary);
         return -1;

@@ -24,6 +24,12 @@ to_host (const struct workload *w, const char *what, uint32_t id, uint32_t *out,
     return 0;
 }
 
+static bool
+maps_gid (const struct workload *w, gid_t gid)
+{
+    return !w->userns || id_to_host (w->gid_map, w->n_gid_map, gid) >= 0;
+}
+
 /* auto: the workload's own ids. Where it drops to PUID:PGID, that group. A workload that stays root gets the
  * host's group of the node instead of group 0: it opens the node by its uid, and a `docker exec -u 1000` by
  * that group, which dri-runtime adds, without being given root's.  */
@@ -49,7 +55,7 @@ owner_of (const struct order *order, gid_t host_gid, struct layout_node *node, s
     case OWNER_AUTO:
         break;
     }
-    gid = w->drops ? w->pgid : w->uid == 0 && w->gid == 0 ? host_gid : w->gid;
+    gid = w->drops ? w->pgid : w->uid == 0 && w->gid == 0 && maps_gid (w, host_gid) ? host_gid : w->gid;
     node->mode = 0660;
     return to_host (w, "uid", w->uid, &node->uid, err) < 0 || to_host (w, "gid", gid, &node->gid, err) < 0
                ? -1
@@ -73,7 +79,7 @@ add_node (struct layout *layout, const struct gpu *gpu, const struct gpu_node *f
         if (layout->gids[i] == from->gid)
             return 0;
     /* The host's root group is not given to anybody.  */
-    if (from->gid != 0 && layout->n_gids < GRANT_GIDS_MAX)
+    if (from->gid != 0 && maps_gid (&order->workload, from->gid) && layout->n_gids < GRANT_GIDS_MAX)
         layout->gids[layout->n_gids++] = from->gid;
     return 0;
 }

@@ -80,8 +80,10 @@ container_is (const struct container *container, const char *text)
 {
     size_t len = strlen (text);
 
-    return strcmp (container->id, text) == 0 || strcmp (container->name, text) == 0
-           || (len >= 12 && strncmp (container->id, text, len) == 0);
+    /* The empty text is the name of every container without one.  */
+    return len > 0
+           && (strcmp (container->id, text) == 0 || strcmp (container->name, text) == 0
+               || (len >= 12 && strncmp (container->id, text, len) == 0));
 }
 
 struct lease *

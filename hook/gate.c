@@ -53,7 +53,7 @@ explain_open (const struct gate *gate, const struct grant_node *node, const stru
             verdict->reason, sizeof verdict->reason,
             "no driver behind /dev/dri/%s (%u:%u) after %u s: is the GPU's module loaded on the host? "
             "(drictl devices; dmesg)",
-            node->name, node->major, node->minor, gate->wait_ms / 1000);
+            node->name, node->major, node->minor, (gate->wait_ms + 999) / 1000);
         break;
     default:
         (void) snprintf (verdict->reason, sizeof verdict->reason, "%.200s", err->message);

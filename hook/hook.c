@@ -1,9 +1,11 @@
 /* dri-hook: what runs at a container's start and end, called by the OCI runtime with the state on stdin.
  *
  * Static, with an environment that dri-runtime wrote, and nothing of the container is ever loaded.
- * Capabilities by phase: parent  as the runtime gave them: it talks to the broker and waits child
- * CAP_SYS_ADMIN and CAP_SYS_PTRACE to join the namespaces, CAP_SETUID and CAP_SETGID to become the workload;
- * then none, or CAP_DAC_OVERRIDE where the workload is root and has it; no_new_privs
+ *
+ * Capabilities by phase:
+ * - parent: as the runtime gave them; it talks to the broker and waits;
+ * - child: CAP_SYS_ADMIN and CAP_SYS_PTRACE to join the namespaces, CAP_SETUID and CAP_SETGID to become the
+ *   workload; then none, or CAP_DAC_OVERRIDE where the workload is root and has it; no_new_privs.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -23,16 +23,18 @@ workload_parse_user (struct workload_user *user, const char *text, struct error 
 {
     uint32_t ids[2 + countof (user->gids)];
     unsigned n = 0;
-    int used;
+    char *end;
 
-    for (;; text += used + 1) {
-        if (n == countof (ids) || *text < '0' || *text > '9' || sscanf (text, "%u%n", &ids[n], &used) != 1)
+    for (;; text = end + 1) {
+        unsigned long id = *text >= '0' && *text <= '9' ? strtoul (text, &end, 10) : UINT32_MAX;
+
+        if (n == countof (ids) || id >= UINT32_MAX)
             return error_set (err, 0, "--user wants UID:GID[:GID...]");
-        n++;
-        if (text[used] != ':')
+        ids[n++] = (uint32_t) id;
+        if (*end != ':')
             break;
     }
-    if (text[used] != '\0' || n < 2)
+    if (*end != '\0' || n < 2)
         return error_set (err, 0, "--user wants UID:GID[:GID...]");
     *user = (struct workload_user){.uid = ids[0], .gid = ids[1], .n_gids = n - 2};
     for (unsigned i = 2; i < n; i++)

@@ -166,6 +166,8 @@ edit_groups (json_t *spec, const struct grant *grant, struct error *err)
 
     if (!user)
         return malformed ("process.user", err);
+    if (grant->n_gids > 0 && !member (user, "additionalGids", JSON_ARRAY))
+        return malformed ("process.user.additionalGids", err);
     for (unsigned i = 0; i < grant->n_gids; i++)
         (void) add_gid (user, grant->gids[i]);
     return 0;
@@ -382,13 +384,15 @@ apply_gids (json_t *process, const json_t *annotations)
     const char *list = json_string_value (json_object_get (annotations, APPLY_GIDS_ANNOTATION));
     json_t *user = json_object_get (process, "user");
     bool changed = false;
-    unsigned gid;
-    int n;
 
-    while (user && list && sscanf (list, "%u%n", &gid, &n) == 1) {
-        changed |= add_gid (user, gid);
-        list += n;
-        list += *list == ',';
+    while (user && list && *list >= '0' && *list <= '9') {
+        char *end;
+        unsigned long gid = strtoul (list, &end, 10);
+
+        if (gid >= UINT32_MAX)
+            break;
+        changed |= add_gid (user, (json_int_t) gid);
+        list = end + (*end == ',');
     }
     return changed;
 }

@@ -66,8 +66,13 @@ grant_from_json (struct grant *g, const json_t *json, struct error *err)
         if (node_from_json (&parsed.nodes[i], value, err) < 0)
             return -1;
     }
-    json_array_foreach (gids, i, value)
-        parsed.gids[i] = (gid_t) json_integer_value (value);
+    json_array_foreach (gids, i, value) {
+        json_int_t gid = json_integer_value (value);
+
+        if (!json_is_integer (value) || gid < 0 || gid >= UINT32_MAX)
+            return error_set (err, 0, "the grant has a group that is none");
+        parsed.gids[i] = (gid_t) gid;
+    }
     parsed.n_nodes = (unsigned) json_array_size (nodes);
     parsed.n_gids = (unsigned) json_array_size (gids);
     (void) snprintf (parsed.lease, sizeof parsed.lease, "%s", lease);

@@ -161,7 +161,7 @@ parse_selector (const char *word, struct selector *sel, struct error *err)
         if (!has_prefix (word, prefixed[i].prefix))
             continue;
         sel->kind = prefixed[i].kind;
-        (void) snprintf (sel->text, sizeof sel->text, "%s", rest);
+        sel->prefix = (unsigned) (rest - word);
         if (prefixed[i].valid (rest))
             return 0;
         return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\"?", word, prefixed[i].example);

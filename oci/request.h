@@ -49,7 +49,8 @@ enum selector_kind {
 
 struct selector {
     enum selector_kind kind;
-    char text[64];           /* what follows "pci:", "driver:", "vendor:"; else the whole */
+    char text[64];           /* as written */
+    unsigned prefix;         /* length of "pci:", "driver:" or "vendor:" in it */
     uint16_t vendor, device; /* SELECT_ID */
 };
 

@@ -32,7 +32,11 @@ mount_cgroups ()
 {
 	local dir options name
 	if [[ $1 == v2 ]]; then
-		mount -t cgroup2 cgroup2 "$2"
+		# A mount says anew how the whole hierarchy behaves: it has to say what it said before.
+		options=$(findmnt -rnt cgroup2 -o OPTIONS | tr , '\n' |
+			grep -xE 'nsdelegate|favordynmods|memory_(recursiveprot|localevents|hugetlb_accounting)' |
+			sort -u | paste -sd ,)
+		mount -t cgroup2 ${options:+-o "$options"} cgroup2 "$2"
 		return
 	fi
 	mount -t tmpfs -o mode=755,nosuid,nodev,noexec tmpfs "$2"

@@ -204,13 +204,14 @@ quick_bundle ()
 	edit_config "$bundle" '.root.path = $path' --arg path "$rootfs"
 }
 
-# opt_in BUNDLE [KEY=VALUE]...: asks for a GPU in annotations; a KEY is without its "dri."
+# opt_in BUNDLE [KEY=VALUE]...: asks for a GPU in annotations, "igpu" of the fixture unless
+# it is said otherwise; a KEY is without its "dri."
 opt_in ()
 {
 	# shellcheck disable=SC2016
 	edit_config "$1" '.annotations += $ours' --argjson ours "$(jq -n --args \
 		'[$ARGS.positional[] | index("=") as $i | { ("dri." + .[:$i]): .[$i + 1:] }] | add' \
-		enable=true "${@:2}")"
+		enable=true gpu=igpu "${@:2}")"
 }
 
 # dri_runtime ARGUMENT...: on the control groups of $CGROUP (v1), with the runtime $RUNTIME (runc)

@@ -17,6 +17,7 @@ start_bed ()
 {
 	mkdir -p "${DRI_BROKER_CONFIG%/*}" "${DRI_BROKER_SOCKET%/*}"
 	start_broker
+	disown
 	start_docker "$@"
 	make_app_image
 }

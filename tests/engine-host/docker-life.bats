@@ -1,0 +1,190 @@
+#!/usr/bin/env bats
+# docker-life.bats - a lease lives as long as its container, whoever dies first.
+
+load ../lib/common
+load ../lib/docker
+
+setup_file () { SIMULATED_GPUS=$OPENABLE_GPUS start_bed '{"live-restore": true}'; }
+setup () { find_broker; }
+teardown ()
+{
+	[[ -e /run/docker.pid && -e /proc/$(</run/docker.pid) ]] || start_docker '{"live-restore": true}'
+	leave_nothing
+}
+
+assert_leased () { assert_equal "$(lease_list '[.container.name, .state]')" "$1"; }
+restart_broker ()
+{
+	stop_broker "$1"
+	start_broker
+	disown
+}
+
+@test "however a container ends, its lease ends before docker says so" {
+	local runtime end
+	for runtime in dri dri-crun; do
+		for end in 'stop --time 0' kill 'rm --force' 'kill --signal TERM'; do
+			RUNTIME=$runtime start web --init app
+			assert_leased '[["web","active"]]'
+			# shellcheck disable=SC2086
+			run docker $end web
+			assert_success
+			[[ $end != kill* ]] || docker wait web 2>/dev/null || :
+			wait_until 2 nothing_is_leased
+			docker rm --force web &>/dev/null || :
+		done
+		RUNTIME=$runtime leased app sh -c 'exit 5'
+		assert_failure 5
+		assert_nothing_leased
+	done
+}
+
+@test "the container's process dies of itself" {
+	local pid
+	start web app
+	pid=$(docker inspect --format '{{.State.Pid}}' web)
+	kill -KILL "$pid"
+	wait_until 5 nothing_is_leased
+}
+
+@test "a start that fails leaves nothing" {
+	local runtime
+	for runtime in dri dri-crun; do
+		RUNTIME=$runtime leased --name web app no-such-program
+		assert_failure
+		assert_says no-such-program
+		assert_nothing_leased
+		docker rm --force web &>/dev/null || :
+		# After the lease and its mount: a mount of the user's that cannot be made.
+		RUNTIME=$runtime leased --mount type=tmpfs,destination=/proc/x app true
+		assert_failure
+		assert_nothing_leased
+		RUNTIME=$runtime leased --workdir /etc/passwd app true
+		assert_failure
+		assert_nothing_leased
+		RUNTIME=$runtime leased --label dri.owner=0:0:0600 --user 1000 app true
+		assert_failure
+		assert_nothing_leased
+	done
+}
+
+@test "restart: a lease of its own for each life" {
+	local first
+	start web app
+	first=$(lease_list .id)
+	run docker restart --time 0 web
+	assert_success
+	assert_leased '[["web","active"]]'
+	[[ $(lease_list .id) != "$first" ]]
+	[[ $(lease_directories | wc -l) == 1 ]]
+}
+
+@test "restart policy: each time with a lease, and none in between" {
+	start web --restart on-failure:3 app sh -c 'open-gpu || exit 0; exit 1' || :
+	wait_until 20 eval '[[ $(docker inspect --format "{{.State.Status}}" web) == exited ]]'
+	assert_equal "$(docker inspect --format '{{.RestartCount}} {{.State.ExitCode}}' web)" '3 1'
+	assert_nothing_leased
+}
+
+@test "pause keeps the lease" {
+	start web app
+	run docker pause web
+	assert_success
+	assert_leased '[["web","active"]]'
+	run docker unpause web
+	assert_success
+	in_container web open-gpu
+	assert_success
+}
+
+@test "kill -9 of the broker loses no lease of the living, and keeps none of the dead" {
+	local ids
+	start web app
+	start db --label dri.gpu=radeon --user 1000:1000 app
+	start gone app
+	ids=$(lease_list '[.container.name, .id, .gpu, .since]')
+	restart_broker KILL
+	assert_equal "$(lease_list '[.container.name, .id, .gpu, .since]')" "$ids"
+	assert_leased '[["db","active"],["gone","active"],["web","active"]]'
+	in_container db sh -c 'open-gpu renderD129'
+	assert_success
+
+	# One ends while nobody looks; a pid alone would not tell.
+	stop_broker KILL
+	run docker rm --force gone
+	assert_success
+	start_broker
+	disown
+	assert_leased '[["db","active"],["web","active"]]'
+	assert_equal "$(lease_directories | wc -l)" 2
+
+	# The restarted broker notices ends as the first did.
+	run docker rm --force web
+	assert_success
+	kill -KILL "$(docker inspect --format '{{.State.Pid}}' db)"
+	wait_until 5 nothing_is_leased
+}
+
+@test "a broker that is stopped and started in order keeps the leases too" {
+	start web app
+	restart_broker TERM
+	assert_leased '[["web","active"]]'
+	in_container web open-gpu
+	assert_success
+	run drictl explain web
+	assert_says 'Decided: active'
+}
+
+@test "containers that start while the broker is being killed have a lease, or have not started" {
+	local i name
+	for i in 1 2 3 4 5 6; do
+		docker run --detach --name "web$i" --net none --runtime dri --label dri.enable=true --label dri.wait=1s \
+			app &>/dev/null 3>&- &
+		if ((i % 2 == 0)); then
+			sleep 0.0$((i * 3))
+			restart_broker KILL
+		fi
+	done
+	wait $(jobs -p) || :
+	# What runs has a lease, and a GPU that opens; what has a lease runs.
+	assert_equal "$(lease_list '.container.name')" \
+		"$(docker ps --format '{{.Names}}' | sort | jq -Rnc '[inputs]')"
+	for name in $(docker ps --format '{{.Names}}'); do
+		in_container "$name" open-gpu
+		assert_success
+	done
+	assert_equal "$(lease_directories | wc -l)" "$(lease_list | jq length)"
+}
+
+@test "kill -9 of dockerd: with live-restore containers and leases go on" {
+	start web app
+	kill -KILL "$(</run/docker.pid)"
+	wait_until 5 eval '[[ ! -e /proc/$(</run/docker.pid) ]]'
+	assert_leased '[["web","active"]]'
+	start_docker '{"live-restore": true}'
+	assert_equal "$(docker ps --format '{{.Names}}')" web
+	assert_leased '[["web","active"]]'
+	in_container --user 1000 web open-gpu
+	assert_success
+	run docker stop --time 0 web
+	assert_success
+	assert_nothing_leased
+}
+
+@test "kill -9 of containerd's shim: the lease ends with the container" {
+	local shim
+	start web app
+	shim=$(pgrep -f "containerd-shim.*$(docker inspect --format '{{.Id}}' web)")
+	kill -KILL "$shim"
+	kill -KILL "$(docker inspect --format '{{.State.Pid}}' web)" 2>/dev/null || :
+	wait_until 5 nothing_is_leased
+}
+
+@test "the whole machine restarts: dockerd starts its containers, each with a lease" {
+	start web --restart always app
+	start db --restart unless-stopped --label dri.gpu=radeon app
+	start_docker
+	wait_until 10 eval '[[ $(lease_list) == "[\"db\",\"web\"]" ]]'
+	assert_leased '[["db","active"],["web","active"]]'
+	assert_equal "$(lease_directories | wc -l)" 2
+}
