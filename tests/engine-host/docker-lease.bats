@@ -6,7 +6,8 @@ load ../lib/docker
 
 setup_file ()
 {
-	SIMULATED_GPUS=$OPENABLE_GPUS start_bed
+	export SIMULATED_GPUS=$OPENABLE_GPUS
+	start_bed
 }
 setup () { find_broker; }
 teardown () { leave_nothing; }

@@ -4,7 +4,11 @@
 load ../lib/common
 load ../lib/docker
 
-setup_file () { SIMULATED_GPUS=$OPENABLE_GPUS start_bed '{"live-restore": true}'; }
+setup_file ()
+{
+	export SIMULATED_GPUS=$OPENABLE_GPUS
+	start_bed '{"live-restore": true}'
+}
 setup () { find_broker; }
 teardown ()
 {
@@ -12,6 +16,9 @@ teardown ()
 	leave_nothing
 }
 
+is_exited () { [[ $(docker inspect --format '{{.State.Status}}' "$1") == exited ]]; }
+dockerd_is_gone () { [[ ! -e /proc/$1 ]]; }
+is_leased () { [[ $(lease_list) == "$1" ]]; }
 assert_leased () { assert_equal "$(lease_list '[.container.name, .state]')" "$1"; }
 restart_broker ()
 {
@@ -80,8 +87,8 @@ restart_broker ()
 }
 
 @test "restart policy: each time with a lease, and none in between" {
-	start web --restart on-failure:3 app sh -c 'open-gpu || exit 0; exit 1' || :
-	wait_until 20 eval '[[ $(docker inspect --format "{{.State.Status}}" web) == exited ]]'
+	start web --restart on-failure:3 app sh -c 'open-gpu || exit 0; exit 1'
+	wait_until 20 is_exited web
 	assert_equal "$(docker inspect --format '{{.RestartCount}} {{.State.ExitCode}}' web)" '3 1'
 	assert_nothing_leased
 }
@@ -136,30 +143,35 @@ restart_broker ()
 }
 
 @test "containers that start while the broker is being killed have a lease, or have not started" {
-	local i name
+	local i name jobs=()
+	configure '{"activate-timeout": 2}'
 	for i in 1 2 3 4 5 6; do
 		docker run --detach --name "web$i" --net none --runtime dri --label dri.enable=true --label dri.wait=1s \
 			app &>/dev/null 3>&- &
+		jobs+=($!)
 		if ((i % 2 == 0)); then
 			sleep 0.0$((i * 3))
 			restart_broker KILL
 		fi
 	done
-	wait $(jobs -p) || :
-	# What runs has a lease, and a GPU that opens; what has a lease runs.
-	assert_equal "$(lease_list '.container.name')" \
-		"$(docker ps --format '{{.Names}}' | sort | jq -Rnc '[inputs]')"
+	wait "${jobs[@]}" || :
+	# What runs has a lease, and a GPU that opens; what has a lease runs. A grant of which nobody
+	# was told expires.
+	wait_until 5 is_leased "$(docker ps --format '{{.Names}}' | sort | jq -Rnc '[inputs]')"
 	for name in $(docker ps --format '{{.Names}}'); do
 		in_container "$name" open-gpu
 		assert_success
 	done
 	assert_equal "$(lease_directories | wc -l)" "$(lease_list | jq length)"
+	configure '{}'
 }
 
 @test "kill -9 of dockerd: with live-restore containers and leases go on" {
+	local dockerd
 	start web app
-	kill -KILL "$(</run/docker.pid)"
-	wait_until 5 eval '[[ ! -e /proc/$(</run/docker.pid) ]]'
+	dockerd=$(</run/docker.pid)
+	kill -KILL "$dockerd"
+	wait_until 5 dockerd_is_gone "$dockerd"
 	assert_leased '[["web","active"]]'
 	start_docker '{"live-restore": true}'
 	assert_equal "$(docker ps --format '{{.Names}}')" web
@@ -184,7 +196,7 @@ restart_broker ()
 	start web --restart always app
 	start db --restart unless-stopped --label dri.gpu=radeon app
 	start_docker
-	wait_until 10 eval '[[ $(lease_list) == "[\"db\",\"web\"]" ]]'
+	wait_until 10 is_leased '["db","web"]'
 	assert_leased '[["db","active"],["web","active"]]'
 	assert_equal "$(lease_directories | wc -l)" 2
 }

@@ -35,7 +35,7 @@ mount_cgroups ()
 		# A mount says anew how the whole hierarchy behaves: it has to say what it said before.
 		options=$(findmnt -rnt cgroup2 -o OPTIONS | tr , '\n' |
 			grep -xE 'nsdelegate|favordynmods|memory_(recursiveprot|localevents|hugetlb_accounting)' |
-			sort -u | paste -sd ,)
+			sort -u | paste -sd , || true)
 		mount -t cgroup2 ${options:+-o "$options"} cgroup2 "$2"
 		return
 	fi

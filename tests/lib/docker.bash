@@ -60,7 +60,12 @@ configure ()
 plain () { run docker run --rm --net "${NETWORK:-none}" --runtime "${RUNTIME:-dri}" "$@"; }
 leased () { plain --label dri.enable=true "$@"; }
 # start NAME [OPTION]... app...: one with a GPU, in the background
-start () { plain --detach --name "$1" --label dri.enable=true "${@:2}"; assert_success; }
+start ()
+{
+	run docker run --detach --name "$1" --net "${NETWORK:-none}" --runtime "${RUNTIME:-dri}" \
+		--label dri.enable=true "${@:2}"
+	assert_success
+}
 in_container () { run docker exec "$@"; }
 
 # What there is of leases.
