@@ -22,6 +22,8 @@ HARDENING := -fPIE -fstack-protector-strong -fno-strict-aliasing
 ifdef SANITIZE
 HARDENING += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 STATIC    := -pie
+# Inside the engine host there is no such library.
+SAN_LIBS  := $(if $(findstring clang,$(CC)),,-static-libasan -static-libubsan)
 else
 HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 STATIC    := -static-pie
@@ -29,7 +31,7 @@ endif
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS = -std=gnu17 $(CFLAGS) $(WARNINGS) $(HARDENING) -I. -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
              $(shell $(PKG_CONFIG) --cflags $(PKGS)) -MMD -MP
-ALL_LDFLAGS = $(LDFLAGS) $(HARDENING) -Wl,-z,relro,-z,now
+ALL_LDFLAGS = $(LDFLAGS) $(HARDENING) $(SAN_LIBS) -Wl,-z,relro,-z,now
 
 PKGS := jansson libcap libdrm libsystemd smartcols
 
