@@ -159,20 +159,24 @@ say_absent (const struct gpus *gpus, const struct request *req, struct decision 
         decide (out, VERDICT_WAIT, "no GPU on this machine (ls /dev/dri; drictl devices)");
 }
 
-/* More slots than any fitting GPU has: no release will ever help.  */
+/* More slots than any fitting GPU has, or, where all are asked for, than one of them: no release will ever
+ * help.  */
 static bool
-asks_too_much (const struct gpus *gpus, const struct request *req, struct decision *out)
+asks_too_much (const struct gpus *gpus, const struct request *req, bool all, struct decision *out)
 {
-    unsigned most = 0;
+    unsigned limit = 0;
 
-    for (unsigned i = 0; i < GPUS_MAX; i++)
-        if ((out->candidates & (1U << i)) && gpus->table[i].slots > most)
-            most = gpus->table[i].slots;
-    if (req->access == ACCESS_EXCLUSIVE || req->slots <= most)
+    for (unsigned i = 0; i < GPUS_MAX; i++) {
+        unsigned slots = gpus->table[i].slots;
+
+        if ((out->candidates & (1U << i)) && (limit == 0 || (all ? slots < limit : slots > limit)))
+            limit = slots;
+    }
+    if (req->access == ACCESS_EXCLUSIVE || req->slots <= limit)
         return false;
     decide (out, VERDICT_REFUSE,
             "dri.slots is %u, and the GPU has %u (\"slots\" in /etc/dri-broker/config.json)", req->slots,
-            most);
+            limit);
     return true;
 }
 
@@ -236,7 +240,7 @@ arbiter_decide (const struct gpus *gpus, const struct leases *leases, const stru
         say_absent (gpus, req, out);
     else if (req->access == ACCESS_MONITOR)
         decide_monitor (gpus, out);
-    else if (asks_too_much (gpus, req, out))
+    else if (asks_too_much (gpus, req, all, out))
         return;
     else if (all)
         decide_all (gpus, leases, req, reserved, out);

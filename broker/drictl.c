@@ -370,6 +370,20 @@ run_install (const struct verb *verb, int argc, char **argv)
     return EXIT_GOOD;
 }
 
+/* dockerd reads a default runtime when it is told to reload, and keeps the one it has where none stands there.  */
+static bool
+takes_default_away (const struct docker_outcome *done)
+{
+    _cleanup_free_ char *entry = NULL;
+    _cleanup_free_ char *new_entry = NULL;
+    _cleanup_free_ char *name = NULL;
+    _cleanup_free_ char *new_name = NULL;
+    struct error ignored;
+
+    return daemon_json_values (&done->before, &entry, &name, &ignored) == 0
+           && daemon_json_values (&done->after, &new_entry, &new_name, &ignored) == 0 && *name && !*new_name;
+}
+
 static int
 run_uninstall (const struct verb *verb, int argc, char **argv)
 {
@@ -391,7 +405,9 @@ run_uninstall (const struct verb *verb, int argc, char **argv)
     if (docker_uninstall (&how, &done, &err) < 0)
         return install_error (&err);
     if (print_outcome (&how, &done)) {
-        print_line (stdout, "Next: systemctl reload docker");
+        print_line (stdout, "Next: systemctl %s", takes_default_away (&done)
+                                                      ? "restart docker; after a reload dri would still be the default"
+                                                      : "reload docker");
         print_line (stdout,
                     "Containers that were created with runtime dri start again once they are created anew.");
     }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -154,6 +155,19 @@ read_verdict (int in, long deadline, struct verdict *verdict)
     }
 }
 
+/* An orphan of ours would become the runtime's: crun takes the SIGCHLD of one for that of its hook, and then waits
+ * for the hook's until the timeout. Only a child that hangs in the driver, and cannot be killed, is left to it.  */
+static void
+reap (pid_t child)
+{
+    _cleanup_close_ int fd = pidfd_open (child, 0);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    if (fd >= 0)
+        (void) poll (&p, 1, GRACE_MS);
+    (void) waitpid (child, NULL, WNOHANG);
+}
+
 void
 gate_judge (const struct gate *gate, struct verdict *verdict)
 {
@@ -182,6 +196,5 @@ gate_judge (const struct gate *gate, struct verdict *verdict)
             "the readiness gate got no answer from the GPU in %u s: the open or the driver hangs (dmesg)",
             gate->wait_ms / 1000 + 1);
     (void) kill (child, SIGKILL);
-    /* A child that hangs in the driver cannot be killed, and must not hang us: the runtime reaps it.  */
-    (void) waitpid (child, NULL, verdict->ok ? 0 : WNOHANG);
+    reap (child);
 }

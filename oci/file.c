@@ -70,6 +70,9 @@ file_read (const char *path, size_t max, char **text, size_t *len, struct error 
     _cleanup_close_ int fd = -1;
     struct stat st;
 
+    /* Before it is opened: who writes to a FIFO must not meet a reader that goes away again.  */
+    if (stat (path, &st) == 0 && !S_ISREG (st.st_mode))
+        return error_set (err, EINVAL, "%s is not a regular file", path);
     fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return error_set (err, errno, "open %s", path);

@@ -154,6 +154,7 @@ parse_selector (const char *word, struct selector *sel, struct error *err)
         {"vendor:", SELECT_VENDOR, is_vendor, "vendor:intel"},
     };
 
+    *sel = (struct selector){.kind = SELECT_ANY};
     (void) snprintf (sel->text, sizeof sel->text, "%s", word);
     for (size_t i = 0; i < countof (prefixed); i++) {
         const char *rest = word + strlen (prefixed[i].prefix);

@@ -4,9 +4,11 @@
  * more: lease, edit of config.json, and then the real runtime as a child, so that a failure can be explained.
  * Whatever goes wrong before it is known that a container opted in is no concern of that container.  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -66,6 +68,34 @@ load_spec (struct start *s, struct error *err)
     if (document_load (&s->doc, text, len, err) < 0)
         return error_wrap (err, "%s", s->config_path);
     return 0;
+}
+
+/* Runtimes read what our parser refuses: other sizes, depths and encodings. A container whose config.json
+ * speaks of opting in must not start then as if it had not.  */
+static bool
+mentions_opt_in (const char *path)
+{
+    static const char *const words[] = {"dri.enable", "DRI_ENABLE"};
+    enum { OVERLAP = 16 };
+    _cleanup_free_ char *text = malloc (OVERLAP + (1 << 16));
+    _cleanup_close_ int fd = -1;
+    size_t kept = 0;
+    struct stat st;
+    ssize_t n;
+
+    if (!text || stat (path, &st) < 0 || !S_ISREG (st.st_mode))
+        return false;
+    fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    for (n = read (fd, text, 1 << 16); n > 0; n = read (fd, text + kept, 1 << 16)) {
+        size_t len = kept + (size_t) n;
+
+        for (size_t i = 0; i < countof (words); i++)
+            if (memmem (text, len, words[i], strlen (words[i])))
+                return true;
+        kept = len < OVERLAP ? len : OVERLAP;
+        memmove (text, text + len - kept, kept);
+    }
+    return false;
 }
 
 static int
@@ -161,14 +191,17 @@ obtain (struct start *s, struct error *err)
 static bool
 give_back (struct start *s, struct error *reason)
 {
+    /* What ends with an error after run is most often the container itself, and may live on if the runtime was
+     * killed.  */
+    bool created = s->cmd->verb == VERB_CREATE;
     _cleanup_json_ json_t *reply = NULL;
     const char *text;
 
     /* On a connection of its own: the broker may have closed the idle one when the lease became active.  */
     client_close (&s->client);
     if (client_connect (&s->client, reason) != CLIENT_OK)
-        return true;
-    if (client_call (&s->client, "Release", json_pack ("{s:s s:b}", "lease", s->grant.lease, "force", 1),
+        return created;
+    if (client_call (&s->client, "Release", json_pack ("{s:s s:b}", "lease", s->grant.lease, "force", created),
                      BROKER_TIMEOUT_MS, &reply, reason)
         != CLIENT_OK)
         return false;
@@ -203,8 +236,7 @@ start_opted_in (struct start *s, const char *runtime, char **argv)
             (void) give_back (s, &ignored);
         return refuse (s, &err);
     }
-    if (s->grant.lease[0] && s->cmd->verb == VERB_CREATE && (!WIFEXITED (status) || WEXITSTATUS (status) != 0)
-        && give_back (s, &err))
+    if (s->grant.lease[0] && (!WIFEXITED (status) || WEXITSTATUS (status) != 0) && give_back (s, &err))
         (void) refuse (s, &err);
     supervise_exit (status);
 }
@@ -226,7 +258,7 @@ start_container (const struct cmdline *cmd, const struct config *config, const s
     request_init (&s.req);
     if (engine_request (s.doc.root, s.bundle, cmd->id, config, &s.container, &s.req, &err) < 0)
         return refuse (&s, &err);
-    if (!s.req.enable)
+    if (!s.req.enable && (s.doc.root || !mentions_opt_in (s.config_path)))
         return -1;
     if (!s.doc.root)
         return refuse (&s, &unreadable);

@@ -905,8 +905,10 @@ exec_process ()
 	fds=$(ls "/proc/$BROKER_PID/fd" | wc -l)
 	# shellcheck disable=SC2016
 	with_cgroup v1 bash -c 'for i in {1..10}; do for j in 1 2 3; do
-			mkdir -p "$1/b$j"; cp "$1/b/config.json" "$1/b$j"
-			"$2" --dri-oci-runtime runc --root "$1/state" run --bundle "$1/b$j" "c$j" </dev/null || echo failed & done; wait; done' \
+			mkdir -p "$1/b$j"
+			sed "s,/dri-bats-[0-9]*-b,&$j," "$1/b/config.json" >"$1/b$j/config.json"
+			"$2" --dri-oci-runtime runc --root "$1/state" run --bundle "$1/b$j" "c$j" </dev/null || echo failed &
+		done; wait; done' \
 		- "$scratch" "$BUILD/dri-runtime" >"$scratch/out" 2>&1
 	assert_equal "$(<"$scratch/out")" ''
 	wait_until 5 no_lease

@@ -1,6 +1,9 @@
-/* Times commands beside one another, interleaved: in every round each case has its turn, and the order turns too,
- * so that what else the machine does meanwhile falls on all alike. Prints each case's median, and beside its
- * base the median of the differences in one round.
+/* Times commands beside one another, interleaved: in every round each case has its turn, and the order turns
+ * too, so that what else the machine does meanwhile falls on all alike. Prints each case's median, and beside
+ * its base the median of the differences in one round with its 95 % interval; the difference of the tenth
+ * percentiles
+ * ("quiet"): what others do on the machine only ever adds, so that is nearer to what a quiet one would show;
+ * and the difference in CPU time, of which a busy machine changes little.
  *
  *   compare SECONDS LOG PLAN
  *
@@ -19,6 +22,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +45,11 @@ struct scenario {
     struct step steps[STEPS_MAX];
     unsigned n_steps;
     double samples[ROUNDS_MAX]; /* ms */
+    double cpu[ROUNDS_MAX];     /* ms, user and system, of the timed commands and what they waited for */
+};
+
+struct cost {
+    double ms, cpu_ms;
 };
 
 static struct scenario cases[CASES_MAX];
@@ -49,8 +58,7 @@ static posix_spawn_file_actions_t output;
 
 extern char **environ;
 
-static void __attribute__ ((noreturn, format (printf, 1, 2)))
-die (const char *format, ...)
+static void __attribute__ ((noreturn, format (printf, 1, 2))) die (const char *format, ...)
 {
     va_list args;
 
@@ -135,38 +143,46 @@ read_plan (const char *path)
 
 /* --- the rounds --- */
 
-/* ms from the start of the command to its end.  */
 static double
+to_ms (struct timeval t)
+{
+    return (double) t.tv_sec * 1e3 + (double) t.tv_usec / 1e3;
+}
+
+static struct cost
 run (const struct scenario *c, const struct step *step)
 {
     double before = now_us (), after;
+    struct rusage usage;
     int status;
     pid_t pid;
 
     errno = posix_spawnp (&pid, step->argv[0], &output, NULL, step->argv, environ);
-    if (errno != 0 || waitpid (pid, &status, 0) != pid)
+    if (errno != 0 || wait4 (pid, &status, 0, &usage) != pid)
         die ("%s: %s: %s", c->name, step->argv[0], strerror (errno));
     after = now_us ();
     if (status != 0 && step->when != TEARDOWN)
         die ("%s: %s %s %s…: status %#x (see the log)", c->name, when_names[step->when], step->argv[0],
              step->argv[1] ? step->argv[1] : "", (unsigned) status);
-    return (after - before) / 1e3;
+    return (struct cost){(after - before) / 1e3, to_ms (usage.ru_utime) + to_ms (usage.ru_stime)};
 }
 
-static double
+static struct cost
 run_all (const struct scenario *c, enum when first, enum when last)
 {
-    double timed = 0;
+    struct cost timed = {0};
 
     for (unsigned i = 0; i < c->n_steps; i++) {
         const struct step *step = &c->steps[i];
+        struct cost cost;
 
         if (step->when < first || step->when > last)
             continue;
-        if (step->when == TIME)
-            timed += run (c, step);
-        else
-            (void) run (c, step);
+        cost = run (c, step);
+        if (step->when == TIME) {
+            timed.ms += cost.ms;
+            timed.cpu_ms += cost.cpu_ms;
+        }
     }
     return timed;
 }
@@ -185,8 +201,10 @@ run_rounds (double seconds)
         round = i < WARM_UP ? 0 : i - WARM_UP;
         for (unsigned j = 0; j < n_cases; j++) {
             struct scenario *c = &cases[((i & 1) ? n_cases - 1 - j + i / 2 : j + i / 2) % n_cases];
+            struct cost cost = run_all (c, BEFORE, AFTER);
 
-            c->samples[round] = run_all (c, BEFORE, AFTER);
+            c->samples[round] = cost.ms;
+            c->cpu[round] = cost.cpu_ms;
         }
     }
     return round + 1;
@@ -197,24 +215,30 @@ run_rounds (double seconds)
 static void
 print_case (const struct scenario *c, unsigned n)
 {
-    static double own[ROUNDS_MAX], differences[ROUNDS_MAX], ratios[ROUNDS_MAX];
+    static double own[ROUNDS_MAX], base[ROUNDS_MAX], differences[ROUNDS_MAX], ratios[ROUNDS_MAX],
+        cpu[ROUNDS_MAX];
     unsigned margin = (unsigned) (0.98 * sqrt (n)); /* ranks around the median that hold it with 95 % */
-    double difference;
 
     memcpy (own, c->samples, n * sizeof *own);
-    (void) printf ("%-38s %9.3f ms", c->name, median (own, n));
+    sort_samples (own, n);
+    (void) printf ("%-38s %9.3f ms", c->name, quantile (own, n, 0.5));
     if (!c->base) {
         (void) printf ("   (%u rounds)\n", n);
         return;
     }
+    memcpy (base, c->base->samples, n * sizeof *base);
+    sort_samples (base, n);
     for (unsigned i = 0; i < n; i++) {
         differences[i] = c->samples[i] - c->base->samples[i];
         ratios[i] = c->samples[i] / c->base->samples[i];
+        cpu[i] = c->cpu[i] - c->base->cpu[i];
     }
-    difference = median (differences, n);
-    (void) printf ("   %+8.3f ms [%+.3f … %+.3f]  ×%.3f of %s\n", difference,
-                   differences[n / 2 > margin ? n / 2 - margin : 0],
-                   differences[n / 2 + margin < n ? n / 2 + margin : n - 1], median (ratios, n), c->base->name);
+    sort_samples (differences, n);
+    (void) printf ("   %+8.3f ms [%+.3f … %+.3f]  quiet %+.3f  CPU %+.3f  ×%.3f of %s\n",
+                   quantile (differences, n, 0.5), differences[n / 2 > margin ? n / 2 - margin : 0],
+                   differences[n / 2 + margin < n ? n / 2 + margin : n - 1],
+                   quantile (own, n, 0.1) - quantile (base, n, 0.1), median (cpu, n), median (ratios, n),
+                   c->base->name);
 }
 
 int

@@ -1,10 +1,9 @@
 /* The broker under load, and at rest.
  *
- *   lease speed PID SECONDS   Acquire+Release beside two bare echo round trips with messages of the same sizes, in
- *                             turns, from 1 client and from 50, on any CPU and with everybody on one
- *   lease memory PID          the broker's private memory, as it is and with 256 leases
- *   lease hold PID            takes 256 leases for living processes, prints "held", and gives them back at the end
- *                             of standard input
+ *   lease speed PID SECONDS   Acquire+Release beside two bare echo round trips with messages of the same
+ * sizes, in turns, from 1 client and from 50, on any CPU and with everybody on one lease memory PID the
+ * broker's private memory, as it is and with 256 leases lease hold PID            takes 256 leases for living
+ * processes, prints "held", and gives them back at the end of standard input
  *
  * The broker is process PID at DRI_BROKER_SOCKET, with slots enough for 256 shared leases.  */
 #include <errno.h>
@@ -32,8 +31,7 @@ enum { CLIENTS_MAX = 50, LEASES = 256, MESSAGE_MAX = 4096, SAMPLES_MAX = 100000,
 
 static pid_t broker;
 
-static void __attribute__ ((noreturn))
-die (const char *what)
+static void __attribute__ ((noreturn)) die (const char *what)
 {
     perror (what);
     exit (EXIT_FAILURE);
@@ -64,8 +62,10 @@ format_call (struct message *m, const char *method, json_t *parameters)
 static void
 format_acquire (struct message *m, unsigned client, bool detached)
 {
-    struct container c = {
-        .image = "lscr.io/linuxserver/jellyfin:latest", .engine = "docker", .project = "media", .service = "jellyfin"};
+    struct container c = {.image = "lscr.io/linuxserver/jellyfin:latest",
+                          .engine = "docker",
+                          .project = "media",
+                          .service = "jellyfin"};
     const struct workload w = {.uid = 1000, .gid = 1000, .gids = {1000, 44}, .n_gids = 2};
     struct request req;
     struct error err;
@@ -77,7 +77,8 @@ format_acquire (struct message *m, unsigned client, bool detached)
         die ("request");
     format_call (m, "Acquire",
                  json_pack ("{s:o s:o s:o s:[] s:b}", "container", container_to_json (&c), "workload",
-                            workload_to_json (&w), "request", request_to_json (&req), "notes", "detached", detached));
+                            workload_to_json (&w), "request", request_to_json (&req), "notes", "detached",
+                            detached));
 }
 
 static void
@@ -189,9 +190,9 @@ echo_once (int fd, size_t acquire_len)
     return true;
 }
 
-/* One process, blocking; with many clients epoll tells which of them to read from, the cheapest way there is.  */
-static void __attribute__ ((noreturn))
-serve_echo (const int *fds, unsigned n, size_t acquire_len)
+/* One process, blocking; with many clients epoll tells which of them to read from, the cheapest way there is.
+ */
+static void __attribute__ ((noreturn)) serve_echo (const int *fds, unsigned n, size_t acquire_len)
 {
     struct epoll_event events[CLIENTS_MAX];
     int epoll = epoll_create1 (EPOLL_CLOEXEC);
@@ -441,7 +442,7 @@ print_memory (const char *when)
         die (path);
     while (fgets (line, sizeof line, f))
         if (sscanf (line, "Private_Clean: %lu", &kib) == 1 || sscanf (line, "Private_Dirty: %lu", &kib) == 1)
-            private += kib;
+    private += kib;
     (void) fclose (f);
     (void) printf ("%-38s %9lu KiB\n", when, private);
 }

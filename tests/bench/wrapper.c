@@ -1,4 +1,5 @@
-/* The least that a wrapper can be: it executes its arguments. Built static and dynamic, to be measured against.  */
+/* The least that a wrapper can be: it executes its arguments. Built static and dynamic, to be measured
+ * against.  */
 #include <unistd.h>
 
 int

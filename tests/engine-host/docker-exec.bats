@@ -28,7 +28,7 @@ run_plain_ones ()
 {
 	local runtime
 	for runtime in runc crun dri dri-crun; do
-		run docker run --detach --name "$runtime" --net none --runtime "$runtime" app
+		run docker run --detach --name "$runtime" --hostname app --net none --runtime "$runtime" app
 		assert_success
 	done
 }
@@ -97,7 +97,7 @@ run_plain_ones ()
 	run_plain_ones
 	into --user 1000 NAME id -G
 	assert_output 1000
-	into --user 1000:1001 --env A=b --workdir /tmp NAME sh -c 'unset HOSTNAME; id; env | sort; pwd; exit 3'
+	into --user 1000:1001 --env A=b --workdir /tmp NAME sh -c 'id; env | sort; pwd; exit 3'
 	assert_failure 3
 	into NAME ls /dev/dri
 	assert_failure

@@ -179,30 +179,28 @@ renderD129 0:993 660 character special file a:ed'
 	mkdir -p /dev/dri "$BATS_TEST_TMPDIR/own"
 	mknod -m 666 /dev/dri/renderD200 c 226 200
 	touch "$BATS_TEST_TMPDIR/own/renderD128"
-	for runtime in dri dri-crun; do
-		while read -r options; do
-			: >"$BROKER_LOG"
-			# shellcheck disable=SC2086
-			RUNTIME=$runtime start web --label dri.gpu=igpu --user 1000:1000 $options app
-			in_container web sh -c 'open-gpu && ls /dev/dri'
-			[[ $status == 0 && $output == $'by-path\nrenderD128' ]] || fail "with $options: $output"
-			run drictl explain web
-			assert_says 'gives way to the lease'
-			grep -q 'container web: .*gives way to the lease' "$BROKER_LOG" || fail "with $options: no line in the log"
-			in_container --user 0 web sh -c 'mknod /dev/own c 226 200 && exec 3<>/dev/own'
-			assert_says 'Operation not permitted'
-			docker rm --force web
-		done <<-END
-			--device /dev/fuse:/dev/dri/renderD128
-			--device /dev/dri
-			--device /dev/dri/renderD200
-			--device /dev/dri/renderD200:/dev/dri/renderD128:rw
-			--volume $BATS_TEST_TMPDIR/own:/dev/dri
-			--volume $BATS_TEST_TMPDIR/own/renderD128:/dev/dri/renderD128
-			--tmpfs /dev/dri
-			--mount type=tmpfs,destination=/dev//dri/
-		END
-	done
+	while read -r runtime options; do
+		: >"$BROKER_LOG"
+		# shellcheck disable=SC2086
+		RUNTIME=$runtime start web --label dri.gpu=igpu --user 1000:1000 $options app
+		in_container web sh -c 'open-gpu && ls /dev/dri'
+		[[ $status == 0 && $output == $'by-path\nrenderD128' ]] || fail "with $options: $output"
+		run drictl explain web
+		assert_says 'gives way to the lease'
+		grep -q 'container web: .*gives way to the lease' "$BROKER_LOG" || fail "with $options: no line in the log"
+		in_container --user 0 web sh -c 'mknod /dev/own c 226 200 && exec 3<>/dev/own'
+		assert_says 'Operation not permitted'
+		docker rm --force web
+	done <<-END
+		dri --device /dev/fuse:/dev/dri/renderD128
+		dri-crun --device /dev/dri
+		dri --device /dev/dri/renderD200
+		dri-crun --device /dev/dri/renderD200:/dev/dri/renderD128:rw
+		dri --volume $BATS_TEST_TMPDIR/own:/dev/dri
+		dri-crun --volume $BATS_TEST_TMPDIR/own/renderD128:/dev/dri/renderD128
+		dri --tmpfs /dev/dri
+		dri-crun --mount type=tmpfs,destination=/dev//dri/
+	END
 	rm -r /dev/dri
 }
 

@@ -57,9 +57,9 @@ restart_broker ()
 @test "a start that fails leaves nothing" {
 	local runtime
 	for runtime in dri dri-crun; do
-		RUNTIME=$runtime leased --name web app no-such-program
+		RUNTIME=$runtime leased --name web app /etc/passwd
 		assert_failure
-		assert_says no-such-program
+		assert_says /etc/passwd
 		assert_nothing_leased
 		docker rm --force web &>/dev/null || :
 		# After the lease and its mount: a mount of the user's that cannot be made.
@@ -192,11 +192,17 @@ restart_broker ()
 	wait_until 5 nothing_is_leased
 }
 
-@test "the whole machine restarts: dockerd starts its containers, each with a lease" {
-	start web --restart always app
-	start db --restart unless-stopped --label dri.gpu=radeon app
+# From here on dockerd takes its containers with it.
+
+@test "dockerd restarts: it starts its containers again, each with a lease of its own" {
+	start_docker
+	local ids
+	start web --stop-timeout 1 --restart always app
+	start db --stop-timeout 1 --restart unless-stopped --label dri.gpu=radeon app
+	ids=$(lease_list .id)
 	start_docker
 	wait_until 10 is_leased '["db","web"]'
 	assert_leased '[["db","active"],["web","active"]]'
+	[[ $(lease_list .id) != "$ids" ]]
 	assert_equal "$(lease_directories | wc -l)" 2
 }

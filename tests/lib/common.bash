@@ -191,7 +191,7 @@ finish_broker ()
 # Containers of one test: a bundle each, their state below the test's scratch directory.
 
 # quick_bundle NAME COMMAND...: as make_bundle, but on a root file system that all tests
-# of the file share; $bundle is the bundle
+# of the file share, and in a control group of its own; $bundle is the bundle
 quick_bundle ()
 {
 	local rootfs=$BATS_FILE_TMPDIR/rootfs
@@ -201,7 +201,8 @@ quick_bundle ()
 	ln -sfn "$rootfs" "$bundle/rootfs"
 	make_bundle "$bundle" "${@:2}"
 	# shellcheck disable=SC2016
-	edit_config "$bundle" '.root.path = $path' --arg path "$rootfs"
+	edit_config "$bundle" '.root.path = $path | .linux.cgroupsPath = $group' --arg path "$rootfs" \
+		--arg group "/dri-bats-$$-$1"
 }
 
 # opt_in BUNDLE [KEY=VALUE]...: asks for a GPU in annotations, "igpu" of the fixture unless

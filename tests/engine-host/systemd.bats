@@ -1,0 +1,222 @@
+#!/usr/bin/env bats
+# systemd.bats - what the broker and systemd promise each other: the units, socket
+# activation, sd_notify. systemd itself does not run here.
+
+load ../lib/common
+load ../lib/docker
+
+setup_file ()
+{
+	export UNITS=$BATS_FILE_TMPDIR/units
+	local unit
+	mkdir -p "$UNITS" "${DRI_BROKER_SOCKET%/*}" "${DRI_BROKER_CONFIG%/*}"
+	for unit in "$REPO"/packaging/*.{service,socket,mount}; do
+		sed "s|@BINDIR@|$BUILD|" "$unit" >"$UNITS/${unit##*/}"
+	done
+	mount_lease_root "$LEASE_ROOT"
+}
+teardown ()
+{
+	[[ ! ${BROKER_PID:-} ]] || kill -KILL "$BROKER_PID" || :
+	rm -f "$DRI_BROKER_SOCKET" "$JOURNAL"
+}
+
+@test "systemd-analyze verify has nothing to say about the units" {
+	run systemd-analyze verify --man=no "$UNITS"/*
+	assert_success
+	assert_output ''
+}
+
+@test "the service is confined: systemd's own measure of exposure stays low" {
+	run systemd-analyze security --offline=true --no-pager --threshold=30 "$UNITS/dri-broker.service"
+	assert_success
+}
+
+@test "the mount unit's options make lease directories usable, and bound them" {
+	local options
+	options=$(sed -n 's/^Options=//p' "$UNITS"/*.mount)
+	umount "$LEASE_ROOT"
+	mount -t tmpfs -o "$options" leases "$LEASE_ROOT"
+	run findmnt --noheadings --output OPTIONS "$LEASE_ROOT"
+	assert_says nosuid
+	assert_says noexec
+	[[ $output != *nodev* ]]
+	assert_equal "$(stat -c %a "$LEASE_ROOT")" 711
+	start_broker
+	run drictl status
+	assert_success
+}
+
+@test "sysusers makes the group of the socket" {
+	run systemd-sysusers "$REPO/packaging/dri-broker.sysusers.conf"
+	assert_success
+	getent group "$(sed -n 's/^SocketGroup=//p' "$UNITS/dri-broker.socket")"
+}
+
+@test "socket activation: the first call starts the broker, on the socket it was given" {
+	local inode
+	systemd-socket-activate --listen "$DRI_BROKER_SOCKET" "$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" \
+		</dev/null &>"$BATS_TEST_TMPDIR/log" 3>&- &
+	BROKER_PID=$!
+	wait_until 5 test -S "$DRI_BROKER_SOCKET"
+	inode=$(stat -c %i "$DRI_BROKER_SOCKET")
+	[[ $(readlink "/proc/$BROKER_PID/exe") == *systemd-socket-activate ]]
+	run drictl status
+	assert_success
+	assert_says igpu
+	[[ $(readlink "/proc/$BROKER_PID/exe") == */dri-broker ]]
+	assert_equal "$(stat -c %i "$DRI_BROKER_SOCKET")" "$inode"
+	[[ -e $JOURNAL ]]
+	# A stopped broker leaves systemd's socket where it is.
+	kill "$BROKER_PID"
+	wait_until 5 broker_is_gone
+	[[ -S $DRI_BROKER_SOCKET ]]
+	unset BROKER_PID
+}
+
+# activated TYPE OPTION...: the broker activated by a first client; $output is what it says
+activated ()
+{
+	systemd-socket-activate "${@:2}" "$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" \
+		</dev/null &>"$BATS_TEST_TMPDIR/log" 3>&- &
+	wait_until 5 test -S "$DRI_BROKER_SOCKET"
+	python3 - "$1" <<-'END'
+		import os, socket, sys
+		client = socket.socket (socket.AF_UNIX, getattr (socket, sys.argv[1]))
+		client.connect (os.environ['DRI_BROKER_SOCKET'])
+		client.send (b'x')
+	END
+	status=0
+	wait $! || status=$?
+	output=$(<"$BATS_TEST_TMPDIR/log")
+	rm -f "$DRI_BROKER_SOCKET"
+}
+
+@test "sockets that are none of ours are refused" {
+	activated SOCK_STREAM --listen "$DRI_BROKER_SOCKET" --listen "$DRI_BROKER_SOCKET.2"
+	assert_failure 1
+	assert_says '2 sockets, one is served'
+	rm -f "$DRI_BROKER_SOCKET.2"
+	activated SOCK_DGRAM --datagram --listen "$DRI_BROKER_SOCKET"
+	assert_failure 1
+	assert_says 'no listening UNIX stream socket'
+}
+
+# notified SCRIPT: the broker under a service manager that is this Python
+notified ()
+{
+	run timeout 20 python3 - "$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" "${@:2}" <<-END
+		import os, signal, socket, subprocess, sys
+		manager = socket.socket (socket.AF_UNIX, socket.SOCK_DGRAM)
+		manager.settimeout (5)
+		manager.bind ("$BATS_TEST_TMPDIR/notify")
+		def told ():
+		    return manager.recv (4096).decode ()
+		broker = subprocess.Popen (sys.argv[1:], env=dict (os.environ, NOTIFY_SOCKET="$BATS_TEST_TMPDIR/notify"))
+		$1
+	END
+}
+
+@test "sd_notify: ready when it answers, reloading, stopping" {
+	notified '
+assert told () == "READY=1"
+subprocess.check_call ([os.environ["BUILD"] + "/drictl", "status"])
+broker.send_signal (signal.SIGHUP)
+assert told ().startswith ("RELOADING=1")
+assert told () == "READY=1"
+subprocess.check_call ([os.environ["BUILD"] + "/drictl", "status"])
+broker.terminate ()
+assert told () == "STOPPING=1"
+assert broker.wait () == 0
+'
+	assert_success
+}
+
+@test "sd_notify: a start that fails says why, and never that it is ready" {
+	notified '
+status = told ()
+assert status.startswith ("STATUS=") and "/no/such/place" in status, status
+assert broker.wait () == 1
+' --lease-root /no/such/place
+	assert_success
+	assert_says 'lease root /no/such/place'
+}
+
+@test "a lease root that others may write to, or that is nodev, is refused with the next step" {
+	mkdir -p /run/dri-broker/bad
+	run timeout 5 "$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" --lease-root /run/dri-broker/bad
+	assert_failure 1
+	assert_says nodev
+	mount -t tmpfs -o mode=777 bad /run/dri-broker/bad
+	run timeout 5 "$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" --lease-root /run/dri-broker/bad
+	assert_failure 1
+	assert_says 'chmod 0711'
+	umount /run/dri-broker/bad
+}
+
+@test "another broker on the same socket is refused, and the first goes on" {
+	start_broker
+	run timeout 5 "$BUILD/dri-broker" --simulate "$SIMULATED_GPUS"
+	assert_failure 1
+	assert_says 'another dri-broker serves there'
+	run drictl status
+	assert_success
+}
+
+# allowed_calls: what the unit's SystemCallFilter= lets through, a name a line
+allowed_calls ()
+{
+	systemd-analyze syscall-filter --no-pager >"$BATS_TEST_TMPDIR/sets"
+	python3 - "$BATS_TEST_TMPDIR/sets" "$UNITS/dri-broker.service" <<-'END'
+		import sys
+		sets, name = {}, None
+		for line in open (sys.argv[1]):
+		    line = line.rstrip ()
+		    if line.startswith ('@'):
+		        name = line
+		        sets[name] = set ()
+		    elif name and line.startswith ('    ') and line.strip ()[:1] not in ('#', ''):
+		        sets[name].add (line.strip ())
+		def members (word):
+		    if not word.startswith ('@'):
+		        return {word}
+		    return set ().union (*map (members, sets[word]))
+		allowed = members ('@default')
+		for line in open (sys.argv[2]):
+		    if line.startswith ('SystemCallFilter='):
+		        words = line.strip ().partition ('=')[2]
+		        taken = set ().union (*map (members, words.lstrip ('~').split ()))
+		        allowed = allowed - taken if words.startswith ('~') else allowed | taken
+		print ('\n'.join (sorted (allowed)))
+	END
+}
+
+@test "the broker makes no system call that the unit forbids" {
+	local order='{"container": {"id": "x"}, "workload": {"uid": 1000, "gid": 1000}, "request": {"enable": "true", "gpu": "igpu"}, "detached": true}'
+	(exec strace -f -qq -o "$BATS_TEST_TMPDIR/calls" "$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" </dev/null &>/dev/null 3>&- 4>&-) &
+	wait_until 10 broker_listens
+	BROKER_PID=$(pidof -s dri-broker)
+	varlinkctl call "$DRI_BROKER_SOCKET" io.dri.Broker.Acquire "$order" >"$BATS_TEST_TMPDIR/grant"
+	sleep 60 3>&- &
+	varlinkctl call "$DRI_BROKER_SOCKET" io.dri.Broker.Activate "{\"lease\": $(jq .grant.lease "$BATS_TEST_TMPDIR/grant"), \"pid\": $!}"
+	drictl explain x
+	kill -HUP "$BROKER_PID"
+	kill $!
+	wait_until 5 nothing_is_leased
+	kill "$BROKER_PID"
+	wait_until 5 broker_is_gone
+	unset BROKER_PID
+	# execve is the manager's, before the filter.
+	run comm -23 <(sed -nE 's/^[0-9]+ +([a-z0-9_]+)\(.*/\1/p' "$BATS_TEST_TMPDIR/calls" | sort -u | grep -vx execve) \
+		<(allowed_calls)
+	assert_success
+	assert_output ''
+	grep -q 'mknodat(' "$BATS_TEST_TMPDIR/calls"
+}
+
+@test "the broker keeps three capabilities, and gains none" {
+	start_broker
+	assert_equal "$(awk '/^Cap(Prm|Eff|Inh|Amb)/ { print $2 }' "/proc/$BROKER_PID/status" | sort -u | tr '\n' ' ')" \
+		'0000000000000000 0000000008000009 '
+	assert_equal "$(awk '/^NoNewPrivs/ { print $2 }' "/proc/$BROKER_PID/status")" 1
+}
