@@ -39,7 +39,7 @@ PKGS := jansson libcap libdrm libsystemd smartcols
 # path, can get into them, and they start in half the time.
 BASE    := oci/error.c oci/file.c oci/document.c oci/config.c oci/request.c oci/container.c oci/grant.c
 CLIENT  := broker/client.c broker/message.c
-RUNTIME := oci/runtime.c oci/apply.c oci/cmdline.c oci/engine.c oci/image.c oci/log.c oci/program.c oci/running.c \
+RUNTIME := oci/runtime.c oci/apply.c oci/cmdline.c oci/engine.c oci/glance.c oci/image.c oci/log.c oci/program.c oci/running.c \
            oci/spec.c oci/supervise.c
 HOOK    := hook/hook.c hook/gate.c hook/node.c hook/state.c hook/workload.c
 BROKER  := broker/broker.c broker/alarm.c broker/arbiter.c broker/gpu.c broker/hotplug.c broker/interface.c \

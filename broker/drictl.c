@@ -370,7 +370,8 @@ run_install (const struct verb *verb, int argc, char **argv)
     return EXIT_GOOD;
 }
 
-/* dockerd reads a default runtime when it is told to reload, and keeps the one it has where none stands there.  */
+/* dockerd reads a default runtime when it is told to reload, and keeps the one it has where none stands
+ * there.  */
 static bool
 takes_default_away (const struct docker_outcome *done)
 {
@@ -405,9 +406,10 @@ run_uninstall (const struct verb *verb, int argc, char **argv)
     if (docker_uninstall (&how, &done, &err) < 0)
         return install_error (&err);
     if (print_outcome (&how, &done)) {
-        print_line (stdout, "Next: systemctl %s", takes_default_away (&done)
-                                                      ? "restart docker; after a reload dri would still be the default"
-                                                      : "reload docker");
+        print_line (stdout, "Next: systemctl %s",
+                    takes_default_away (&done)
+                        ? "restart docker; after a reload dri would still be the default"
+                        : "reload docker");
         print_line (stdout,
                     "Containers that were created with runtime dri start again once they are created anew.");
     }

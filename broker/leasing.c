@@ -23,12 +23,16 @@ holder_of (struct leasing *l, const struct lease *lease)
 static int
 make_id (char id[33], struct error *err)
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char random[16];
 
     if (getrandom (random, sizeof random, 0) != (ssize_t) sizeof random)
         return error_set (err, errno, "getrandom");
-    for (unsigned i = 0; i < sizeof random; i++)
-        (void) snprintf (id + 2 * (size_t) i, 3, "%02x", random[i]);
+    for (unsigned i = 0; i < sizeof random; i++) {
+        id[2 * (size_t) i] = digits[random[i] >> 4];
+        id[2 * (size_t) i + 1] = digits[random[i] & 15];
+    }
+    id[32] = '\0';
     return 0;
 }
 
@@ -203,7 +207,8 @@ grant (struct leasing *l, void *client, struct order *order, bool detached, cons
         return;
     }
     *holder_of (l, lease) = detached ? NULL : client;
-    alarm_need (&l->alarm, lease->expires);
+    if (detached)
+        alarm_need (&l->alarm, lease->expires);
     layout_to_grant (&layout, &granted);
     memcpy (granted.lease, lease->id, sizeof granted.lease);
     (void) snprintf (granted.directory, sizeof granted.directory, "%s/%s", l->dir.path, lease->id);
@@ -395,7 +400,8 @@ expire_lease (struct leasing *l, uint64_t now, uint64_t *next)
     struct lease *lease;
 
     leases_foreach (&l->leases, lease) {
-        if (lease->state != LEASE_GRANTED)
+        /* One that a client holds ends with that client.  */
+        if (lease->state != LEASE_GRANTED || *holder_of (l, lease))
             continue;
         if (lease->expires <= now) {
             (void) fprintf (stderr, "container %s: its grant was never taken up; released\n",

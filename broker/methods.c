@@ -135,52 +135,71 @@ named_lease (struct methods *m, struct connection *c, json_t *parameters)
     return lease;
 }
 
+struct readiness {
+    enum request_ready level;
+    bool ok;
+    const char *reason; /* borrowed */
+};
+
+static bool
+parse_readiness (struct readiness *ready, const json_t *json)
+{
+    const char *level = json_string_value (json_object_get (json, "level"));
+    const json_t *ok = json_object_get (json, "ok");
+
+    ready->ok = json_is_true (ok);
+    ready->reason = json_string_value (json_object_get (json, "reason"));
+    if (!level || !json_is_boolean (ok) || !ready->reason)
+        return false;
+    for (int i = READY_AUTO; i <= READY_VAAPI; i++)
+        if (strcmp (level, ready_name ((enum request_ready) i)) == 0) {
+            ready->level = (enum request_ready) i;
+            return true;
+        }
+    return false;
+}
+
 static void
 activate (struct methods *m, struct connection *c, json_t *parameters)
 {
+    const json_t *verdict = json_object_get (parameters, "ready");
     json_int_t pid = json_integer_value (json_object_get (parameters, "pid"));
+    struct readiness ready;
     struct lease *lease;
     struct error err;
 
-    if (pid <= 0 || pid > INT32_MAX) {
-        invalid (c, "pid");
+    if (json_is_null (verdict))
+        verdict = NULL;
+    if (pid <= 0 || pid > INT32_MAX || (verdict && !parse_readiness (&ready, verdict))) {
+        invalid (c, verdict ? "ready" : "pid");
         return;
     }
     lease = named_lease (m, c, parameters);
     if (!lease)
         return;
-    if (leasing_activate (m->leasing, lease, (pid_t) pid, &err) < 0)
+    if (leasing_activate (m->leasing, lease, (pid_t) pid, &err) < 0) {
         fail (c, "Refused", err.message);
-    else
-        connection_reply (c, NULL, NULL);
-}
-
-static int
-find_level (const char *text)
-{
-    for (int i = READY_AUTO; text && i <= READY_VAAPI; i++)
-        if (strcmp (text, ready_name ((enum request_ready) i)) == 0)
-            return i;
-    return -1;
+        return;
+    }
+    if (verdict)
+        leasing_report (m->leasing, lease, ready.level, ready.ok, ready.reason);
+    connection_reply (c, NULL, NULL);
 }
 
 static void
 report (struct methods *m, struct connection *c, json_t *parameters)
 {
-    const json_t *ready = json_object_get (parameters, "ready");
-    const char *reason = json_string_value (json_object_get (ready, "reason"));
-    int level = find_level (json_string_value (json_object_get (ready, "level")));
+    struct readiness ready;
     struct lease *lease;
 
-    if (level < 0 || !reason || !json_is_boolean (json_object_get (ready, "ok"))) {
+    if (!parse_readiness (&ready, json_object_get (parameters, "ready"))) {
         invalid (c, "ready");
         return;
     }
     lease = named_lease (m, c, parameters);
     if (!lease)
         return;
-    leasing_report (m->leasing, lease, (enum request_ready) level,
-                    json_is_true (json_object_get (ready, "ok")), reason);
+    leasing_report (m->leasing, lease, ready.level, ready.ok, ready.reason);
     connection_reply (c, NULL, NULL);
 }
 

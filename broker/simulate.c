@@ -134,7 +134,8 @@ check_pci (const struct gpu *gpu, struct error *err)
     if (!gpu->pci[0])
         return 0;
     (void) snprintf (word, sizeof word, "pci:%s", gpu->pci);
-    if (gpu_selector (&selector, word, &ignored) < 0 || strcmp (selector.text + selector.prefix, gpu->pci) != 0)
+    if (gpu_selector (&selector, word, &ignored) < 0
+        || strcmp (selector.text + selector.prefix, gpu->pci) != 0)
         return error_set (err, 0, "pci: \"%s\" is no address such as \"0000:00:02.0\"", gpu->pci);
     if (gpu->vendor == 0 || gpu->device == 0)
         return error_set (err, 0, "vendor and device are missing, which all on the PCI bus have");

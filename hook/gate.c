@@ -155,8 +155,9 @@ read_verdict (int in, long deadline, struct verdict *verdict)
     }
 }
 
-/* An orphan of ours would become the runtime's: crun takes the SIGCHLD of one for that of its hook, and then waits
- * for the hook's until the timeout. Only a child that hangs in the driver, and cannot be killed, is left to it.  */
+/* An orphan of ours would become the runtime's: crun takes the SIGCHLD of one for that of its hook, and then
+ * waits for the hook's until the timeout. Only a child that hangs in the driver, and cannot be killed, is
+ * left to it.  */
 static void
 reap (pid_t child)
 {

@@ -188,27 +188,34 @@ resolve_rootfs (struct arguments *a, struct error *err)
     return 0;
 }
 
-/* The lease becomes the container's; the gate says whether it may start with it.  */
+static json_t *
+verdict_to_json (const struct verdict *verdict)
+{
+    return json_pack ("{s:s s:b s:s}", "level", ready_name (verdict->level), "ok", verdict->ok, "reason",
+                      verdict->reason);
+}
+
+/* The gate says whether the container may start with its lease, which becomes its own then. One call for
+ * both: until then the lease lives with dri-runtime, which waits for the runtime, which waits for us.  */
 static int
 start (struct arguments *a, const struct state *state, struct error *err)
 {
-    struct verdict verdict;
+    struct verdict verdict = {.ok = true};
+    json_t *activate;
 
     if (state->pid == 0)
         return error_set (err, 0, "the container's state on stdin has no pid");
-    if (call ("Activate", json_pack ("{s:s s:i}", "lease", a->lease, "pid", (int) state->pid), err) < 0)
-        return -1;
-    if (a->gate.ready == READY_OFF || a->gate.n_nodes == 0)
-        return 0;
-    if (resolve_rootfs (a, err) < 0)
-        return -1;
-    a->gate.pid = state->pid;
-    gate_judge (&a->gate, &verdict);
-    if (call ("Report",
-              json_pack ("{s:s s:{s:s s:b s:s}}", "lease", a->lease, "ready", "level",
-                         ready_name (verdict.level), "ok", verdict.ok, "reason", verdict.reason),
-              err)
-        < 0)
+    activate = json_pack ("{s:s s:i}", "lease", a->lease, "pid", (int) state->pid);
+    if (a->gate.ready != READY_OFF && a->gate.n_nodes > 0) {
+        if (resolve_rootfs (a, err) < 0) {
+            json_decref (activate);
+            return -1;
+        }
+        a->gate.pid = state->pid;
+        gate_judge (&a->gate, &verdict);
+        (void) json_object_set_new (activate, "ready", verdict_to_json (&verdict));
+    }
+    if (call ("Activate", activate, err) < 0)
         return -1;
     return verdict.ok || a->start_without ? 0 : error_set (err, 0, "%s", verdict.reason);
 }

@@ -10,16 +10,14 @@
 #include "image.h"
 #include "spec.h"
 
-enum { RECORD_BYTES_MAX = 16 << 20 };
-
 /* Docker's record of the container, where the engine is Docker.  */
 struct record {
     json_t *root;
     char docker_root[PATH_MAX];
 };
 
-static bool
-is_docker_id (const char *id)
+bool
+engine_may_be_docker (const char *id)
 {
     return strlen (id) == 64 && strspn (id, "0123456789abcdef") == 64;
 }
@@ -36,8 +34,9 @@ read_record (const char *root, size_t root_len, const char *id, struct record *r
     size_t len;
     int n;
 
-    n = snprintf (path, sizeof path, "%.*s/containers/%s/config.v2.json", (int) root_len, root, id);
-    if (n < 0 || (size_t) n >= sizeof path || file_read (path, RECORD_BYTES_MAX, &text, &len, &ignored) < 0
+    n = snprintf (path, sizeof path, ENGINE_DOCKER_RECORD, (int) root_len, root, id);
+    if (n < 0 || (size_t) n >= sizeof path
+        || file_read (path, ENGINE_RECORD_BYTES_MAX, &text, &len, &ignored) < 0
         || document_load (&doc, text, len, &ignored) < 0)
         return false;
     own = json_string_value (json_object_get (doc.root, "ID"));
@@ -84,7 +83,7 @@ engine_file_source (const json_t *spec)
 static bool
 find_record (const json_t *spec, const char *id, const struct config *config, struct record *record)
 {
-    if (!is_docker_id (id))
+    if (!engine_may_be_docker (id))
         return false;
     return find_record_above (engine_file_source (spec), id, record)
            || find_record_above (spec_root_path (spec), id, record)

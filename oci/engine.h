@@ -7,11 +7,19 @@
 #define DRI_ENGINE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "config.h"
 #include "container.h"
 #include "error.h"
 #include "request.h"
+
+/* Where Docker keeps its record of a container: data-root with its length, and container id.  */
+#define ENGINE_DOCKER_RECORD "%.*s/containers/%s/config.v2.json"
+enum { ENGINE_RECORD_BYTES_MAX = 16 << 20 };
+
+/* Has the id Docker's form (64 hex digits)? Others have it too.  */
+bool engine_may_be_docker (const char *id);
 
 /* Fills in who the container is, and reads its request by the precedence label > annotation > environment.
  * What comes from the image does not count, unless config->image_requests. req->enable tells whether it opted

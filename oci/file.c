@@ -31,7 +31,7 @@ write_all (int fd, const char *text, size_t len)
 static int
 read_all (int fd, size_t hint, size_t max, char **text, size_t *len)
 {
-    size_t room = hint + 1, used = 0;
+    size_t room = hint > 0 ? hint + 1 : 4096, used = 0;
     _cleanup_free_ char *buffer = malloc (room + 1);
 
     while (buffer) {

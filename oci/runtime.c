@@ -20,6 +20,7 @@
 #include "document.h"
 #include "engine.h"
 #include "file.h"
+#include "glance.h"
 #include "log.h"
 #include "program.h"
 #include "running.h"
@@ -56,15 +57,19 @@ find_paths (struct start *s, struct error *err)
 }
 
 /* With an unreadable config.json the labels of Docker's record still tell whether the container opted in:
- * then it must not start without its GPU. err is why it could not be read.  */
+ * then it must not start without its GPU. err is why it could not be read. *silent: there is no need to read
+ * it.  */
 static int
-load_spec (struct start *s, struct error *err)
+load_spec (struct start *s, bool *silent, struct error *err)
 {
     _cleanup_free_ char *text = NULL;
     size_t len;
 
     if (file_read (s->config_path, CONFIG_JSON_MAX, &text, &len, err) < 0)
         return -1;
+    *silent = glance_is_silent (text, len, s->cmd->id);
+    if (*silent)
+        return 0;
     if (document_load (&s->doc, text, len, err) < 0)
         return error_wrap (err, "%s", s->config_path);
     return 0;
@@ -191,8 +196,8 @@ obtain (struct start *s, struct error *err)
 static bool
 give_back (struct start *s, struct error *reason)
 {
-    /* What ends with an error after run is most often the container itself, and may live on if the runtime was
-     * killed.  */
+    /* What ends with an error after run is most often the container itself, and may live on if the runtime
+     * was killed.  */
     bool created = s->cmd->verb == VERB_CREATE;
     _cleanup_json_ json_t *reply = NULL;
     const char *text;
@@ -201,8 +206,9 @@ give_back (struct start *s, struct error *reason)
     client_close (&s->client);
     if (client_connect (&s->client, reason) != CLIENT_OK)
         return created;
-    if (client_call (&s->client, "Release", json_pack ("{s:s s:b}", "lease", s->grant.lease, "force", created),
-                     BROKER_TIMEOUT_MS, &reply, reason)
+    if (client_call (&s->client, "Release",
+                     json_pack ("{s:s s:b}", "lease", s->grant.lease, "force", created), BROKER_TIMEOUT_MS,
+                     &reply, reason)
         != CLIENT_OK)
         return false;
     text = json_string_value (json_object_get (reply, "reason"));
@@ -249,12 +255,15 @@ start_container (const struct cmdline *cmd, const struct config *config, const s
 {
     static struct start s; /* large */
     struct error err = {0}, unreadable = {0};
+    bool silent = false;
 
     s.cmd = cmd;
     s.client.fd = -1;
     if (!cmd->id || find_paths (&s, &err) < 0)
         return -1;
-    (void) load_spec (&s, &unreadable);
+    (void) load_spec (&s, &silent, &unreadable);
+    if (silent)
+        return -1;
     request_init (&s.req);
     if (engine_request (s.doc.root, s.bundle, cmd->id, config, &s.container, &s.req, &err) < 0)
         return refuse (&s, &err);
