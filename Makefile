@@ -159,6 +159,29 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(MODULES)
 	@mkdir -p $(@D)
 	clang $(filter-out -MMD -MP,$(ALL_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -o $@ $^ $(TEST_LIBS)
 
+# --- figures ---
+
+BENCHES := bench_compare bench_lease bench_nothing bench_stopwatch bench_wrapper bench_wrapper_static
+bench_link = @mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(1) -o $@ $(filter %.o %.a,$^) $(2)
+
+$(BUILD)/tests/bench_nothing $(BUILD)/tests/bench_stopwatch: $(BUILD)/tests/bench_%: $(BUILD)/obj/tests/bench/%.o
+	$(call bench_link,$(STATIC))
+$(BUILD)/tests/bench_wrapper_static: $(BUILD)/obj/tests/bench/wrapper.o
+	$(call bench_link,$(STATIC))
+$(BUILD)/tests/bench_wrapper: $(BUILD)/obj/tests/bench/wrapper.o
+	$(call bench_link,-pie)
+$(BUILD)/tests/bench_compare: $(BUILD)/obj/tests/bench/compare.o
+	$(call bench_link,-pie,-lm)
+$(BUILD)/tests/bench_lease: $(BUILD)/obj/tests/bench/lease.o $(BUILD)/libdri.a
+	$(call bench_link,-pie,$(shell $(PKG_CONFIG) --libs jansson))
+
+bench:  ## what it costs, each figure beside its base; BENCH_QUICK=1 for a minute's run
+	$(MAKE) deps
+	$(MAKE) all $(BENCHES:%=$(BUILD)/tests/%)
+	@BUILD=$(abspath $(BUILD)) tests/bench/run
+
+.PHONY: bench
+
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -9,7 +9,11 @@ load ../lib/docker
 setup_file ()
 {
 	# The runtime underneath stops the broker: the grant is given, and the hook finds nobody.
-	printf '#!/bin/sh\npkill -STOP -x dri-broker\nexec runc "$@"\n' >/run/runc-that-stops-the-broker
+	cat >/run/runc-that-stops-the-broker <<-'END'
+		#!/bin/sh
+		case " $* " in *' create '*) pkill -STOP -x dri-broker ;; esac
+		exec runc "$@"
+	END
 	chmod 755 /run/runc-that-stops-the-broker
 	start_bed "{\"runtimes\": {\"dri-stop\": {\"path\": \"$BUILD/dri-runtime\",
 		\"runtimeArgs\": [\"--dri-oci-runtime\", \"/run/runc-that-stops-the-broker\"]}}}"
