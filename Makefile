@@ -155,9 +155,12 @@ $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/
 	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(TEST_LIBS)
 
 # libFuzzer brings its own main; everything is built anew with its instrumentation.
-$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(MODULES)
-	@mkdir -p $(@D)
-	clang $(filter-out -MMD -MP,$(ALL_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -o $@ $^ $(TEST_LIBS)
+FUZZ_CFLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined
+
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libdri.a
+	clang $(filter-out -MMD -MP,$(ALL_CFLAGS)) -fsanitize=fuzzer,address,undefined -o $@ $^ $(TEST_LIBS)
+$(BUILD)/fuzz/libdri.a: $(MODULES)
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang CFLAGS='$(FUZZ_CFLAGS)' $@
 
 # --- figures ---
 

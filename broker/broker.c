@@ -114,6 +114,7 @@ make_socket (struct error *err)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const char *path = config_socket ();
     _cleanup_close_ int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct stat st;
     int probe;
 
     if (strlen (path) >= sizeof address.sun_path)
@@ -123,7 +124,7 @@ make_socket (struct error *err)
     probe = connect (fd, (const struct sockaddr *) &address, sizeof address);
     if (probe == 0 || errno == EAGAIN)
         return error_set (err, 0, "socket %s: another dri-broker serves there", path);
-    if (errno == ECONNREFUSED && unlink (path) < 0)
+    if (errno == ECONNREFUSED && lstat (path, &st) == 0 && S_ISSOCK (st.st_mode) && unlink (path) < 0)
         return error_set (err, errno, "socket %s", path);
     (void) umask (0117);
     if (bind (fd, (const struct sockaddr *) &address, sizeof address) < 0 || listen (fd, CONNECTIONS_MAX) < 0)

@@ -129,13 +129,15 @@ void
 leasing_release (struct leasing *l, struct lease *lease)
 {
     struct layout *layout = layout_of (l, lease);
+    json_t *record = recovery_release_record (lease);
 
     leasedir_remove (&l->dir, lease->id, layout);
-    note_journal (l, recovery_release_record (lease));
     /* The door asks for the reason only after the runtime has failed, and the container is gone by then.  */
     if (was_turned_away (lease))
         remember_refusal (l, &lease->order, lease->id, lease->verdict);
     drop (l, lease);
+    /* A journal that is rewritten now must not have the lease anew.  */
+    note_journal (l, record);
     run_queue (l);
 }
 
@@ -340,7 +342,7 @@ leasing_acquire (struct leasing *l, void *client, struct order *order, bool deta
     else if (decision.verdict == VERDICT_REFUSE || order->request.wait_ms == 0)
         give_up (l, client, order, detached, &decision);
     else if (!add_waiter (l, client, order, detached, &decision))
-        refuse (l, client, order, "64 containers wait for a GPU already (drictl status)");
+        refuse (l, client, order, "too many containers wait for a GPU already (drictl status)");
 }
 
 bool
@@ -362,6 +364,12 @@ leasing_client_holds (const struct leasing *l, const void *client)
             return true;
     }
     return false;
+}
+
+const void *
+leasing_holder (const struct leasing *l, const struct lease *lease)
+{
+    return l->holders[lease - l->leases.table];
 }
 
 void

@@ -19,7 +19,8 @@
 #include "lease.h"
 #include "leasedir.h"
 
-enum { WAITERS_MAX = 64, REFUSALS_MAX = 32 };
+/* Each waiter has a connection: some of CONNECTIONS_MAX stay free for those who let go and those who look.  */
+enum { WAITERS_MAX = 48, REFUSALS_MAX = 32 };
 
 /* An Acquire whose turn has not come.  */
 struct waiter {
@@ -80,6 +81,8 @@ const struct refusal *leasing_find_turned_away (const struct leasing *l, const c
 /* Is an Acquire of this client in the queue, or a grant of its not taken up yet?  */
 bool leasing_client_waits (const struct leasing *l, const void *client);
 bool leasing_client_holds (const struct leasing *l, const void *client);
+/* The client whose end would end this grant; NULL: none.  */
+const void *leasing_holder (const struct leasing *l, const struct lease *lease);
 
 int leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, struct error *err);
 /* Ties a lease to the process that started then (0: whenever). For activation and recovery.  */

@@ -166,6 +166,7 @@ activate (struct methods *m, struct connection *c, json_t *parameters)
     json_int_t pid = json_integer_value (json_object_get (parameters, "pid"));
     struct readiness ready;
     struct lease *lease;
+    const void *holder;
     struct error err;
 
     if (json_is_null (verdict))
@@ -177,10 +178,13 @@ activate (struct methods *m, struct connection *c, json_t *parameters)
     lease = named_lease (m, c, parameters);
     if (!lease)
         return;
+    holder = leasing_holder (m->leasing, lease);
     if (leasing_activate (m->leasing, lease, (pid_t) pid, &err) < 0) {
         fail (c, "Refused", err.message);
         return;
     }
+    if (holder)
+        connection_hold ((struct connection *) holder, leasing_client_holds (m->leasing, holder));
     if (verdict)
         leasing_report (m->leasing, lease, ready.level, ready.ok, ready.reason);
     connection_reply (c, NULL, NULL);

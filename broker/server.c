@@ -134,6 +134,13 @@ connection_reply (struct connection *c, const char *error_name, json_t *paramete
 }
 
 void
+connection_hold (struct connection *c, bool holding)
+{
+    c->holding = holding;
+    set_deadline (c);
+}
+
+void
 connection_wait (struct connection *c)
 {
     c->waiting = true;
@@ -141,11 +148,12 @@ connection_wait (struct connection *c)
     (void) sd_event_source_set_io_events (c->source, EPOLLRDHUP);
 }
 
-/* -1: the connection is closed.  */
+/* How many calls were answered or queued; -1: the connection is closed.  */
 static int
 process_input (struct connection *c)
 {
     size_t used = 0;
+    int calls = 0;
 
     while (!c->waiting && !c->out) {
         long len = message_length (c->in + used, c->in_len - used);
@@ -162,10 +170,11 @@ process_input (struct connection *c)
         c->oneway = call.oneway;
         c->server->call (c->server->userdata, c, &call);
         message_call_finish (&call);
+        calls++;
     }
     c->in_len -= used;
     memmove (c->in, c->in + used, c->in_len);
-    return 0;
+    return calls;
 }
 
 /* Room for one message and no more: who sends a longer one is told off.  */
@@ -200,6 +209,9 @@ static int
 on_io (sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct connection *c = userdata;
+    /* One more byte of a request that is under way wins its sender no time.  */
+    bool anew = c->in_len == 0 || (revents & EPOLLOUT);
+    int calls;
 
     (void) source;
     (void) fd;
@@ -218,7 +230,8 @@ on_io (sd_event_source *source, int fd, uint32_t revents, void *userdata)
     } else if (read_input (c) < 0) {
         return 0;
     }
-    if (process_input (c) == 0)
+    calls = process_input (c);
+    if (calls > 0 || (calls == 0 && anew))
         set_deadline (c);
     return 0;
 }

@@ -61,4 +61,7 @@ void connection_reply (struct connection *connection, const char *error_name, js
 /* The call that was under way stays unanswered for now; connection_reply answers it later.  */
 void connection_wait (struct connection *connection);
 
+/* Does the client hold something of the handler's, so that it may be idle?  */
+void connection_hold (struct connection *connection, bool holding);
+
 #endif

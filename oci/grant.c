@@ -59,8 +59,9 @@ grant_from_json (struct grant *g, const json_t *json, struct error *err)
                      "nodes", &nodes, "gids", &gids, "gpus", &gpus, "reason", &reason)
             < 0
         || strlen (lease) != sizeof parsed.lease - 1 || strspn (lease, "0123456789abcdef") != strlen (lease)
-        || directory[0] != '/' || strlen (directory) >= sizeof parsed.directory
-        || json_array_size (nodes) > GRANT_NODES_MAX || json_array_size (gids) > GRANT_GIDS_MAX)
+        || directory[0] != '/' || strlen (directory) >= sizeof parsed.directory || !json_is_array (nodes)
+        || !json_is_array (gids) || json_array_size (nodes) > GRANT_NODES_MAX
+        || json_array_size (gids) > GRANT_GIDS_MAX)
         return error_set (err, 0, "the broker's answer is not a grant");
     json_array_foreach (nodes, i, value) {
         if (node_from_json (&parsed.nodes[i], value, err) < 0)

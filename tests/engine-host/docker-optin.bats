@@ -138,7 +138,8 @@ assert_image_words_do_not_count ()
 }
 
 @test "a container without any network files of Docker's is found" {
-	# Of Docker's own clients none can ask for that.
+	# Of Docker's own clients none can ask for that. Only the path of its root file system leads to its record.
+	configure '{"docker-root": "/nowhere"}'
 	run python3 - <<-'END'
 		import http.client, json, socket
 		class Docker (http.client.HTTPConnection):

@@ -421,6 +421,7 @@ privileged_is_one_note_not_one_a_device (void **state)
         {"[{'allow': false, 'access': 'rwm'}, {'allow': true, 'type': 'a', 'access': 'rwm'}]", true},
         {"[{'allow': true, 'access': 'rwm'}, {'allow': false, 'access': 'rwm'}]", false},
         {"[{'allow': true, 'type': 'c', 'access': 'rwm'}]", false},
+        {"[{'allow': true, 'major': 10, 'minor': 229, 'access': 'rwm'}]", false},
         {"[{'allow': false, 'access': 'rwm'}]", false},
         {"[]", false},
     };

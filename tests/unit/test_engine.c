@@ -497,6 +497,10 @@ an_odd_record_is_survived (void **state)
     put_image ("docker", "{}");
     for (size_t i = 0; i < countof (records); i++) {
         put_json (in_folder ("docker/containers/" ID "/config.v2.json"), records[i]);
+        config.image_requests = i % 2;
+        (void) ask (ID, docker_spec);
+        assert_false (req.enable);
+        config.image_requests = !config.image_requests;
         (void) ask (ID, docker_spec);
         assert_false (req.enable);
     }
