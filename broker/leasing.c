@@ -130,14 +130,17 @@ leasing_release (struct leasing *l, struct lease *lease)
 {
     struct layout *layout = layout_of (l, lease);
     json_t *record = recovery_release_record (lease);
+    char id[sizeof lease->id];
 
-    leasedir_remove (&l->dir, lease->id, layout);
+    memcpy (id, lease->id, sizeof id);
     /* The door asks for the reason only after the runtime has failed, and the container is gone by then.  */
     if (was_turned_away (lease))
         remember_refusal (l, &lease->order, lease->id, lease->verdict);
     drop (l, lease);
-    /* A journal that is rewritten now must not have the lease anew.  */
+    /* After the drop: a journal that is rewritten now must not have the lease anew. Before the directory
+     * goes: a broker killed meanwhile would take up a lease with half of its nodes again.  */
     note_journal (l, record);
+    leasedir_remove (&l->dir, id, layout);
     run_queue (l);
 }
 

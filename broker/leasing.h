@@ -4,7 +4,7 @@
  *                    \-> (connection ends, expiry) -> gone
  *
  * The order of effects makes a kill at any moment harmless: the journal is written before a lease's directory
- * is made and after it is removed, and a start removes every directory that the journal does not know.  */
+ * is made and before it is removed, and a start removes every directory that the journal does not know.  */
 #ifndef DRI_LEASING_H
 #define DRI_LEASING_H
 
@@ -19,7 +19,7 @@
 #include "lease.h"
 #include "leasedir.h"
 
-/* Each waiter has a connection: some of CONNECTIONS_MAX stay free for those who let go and those who look.  */
+/* Each waiter has a connection: some of CONNECTIONS_MAX stay free for those who let go and those who look. */
 enum { WAITERS_MAX = 48, REFUSALS_MAX = 32 };
 
 /* An Acquire whose turn has not come.  */

@@ -54,9 +54,10 @@ on_alarm (void *userdata, uint64_t now)
         if (!is_open (c) || c->deadline == 0)
             continue;
         if (c->deadline <= now)
-            connection_close (c, c->in_len > 0    ? "no whole request in time"
-                                 : c->out_len > 0 ? "does not take its reply"
-                                                  : NULL);
+            /* While a reply is not taken, what was sent behind its call is not read.  */
+            connection_close (c, c->out_len > 0  ? "does not take its reply"
+                                 : c->in_len > 0 ? "no whole request in time"
+                                                 : NULL);
         else if (next == 0 || c->deadline < next)
             next = c->deadline;
     }

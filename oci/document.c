@@ -20,7 +20,7 @@ buffer_add (struct buffer *b, const char *data, size_t len)
     if (len == 0)
         return 0;
     if (len > b->room - b->len) {
-        size_t room = (b->len + len) * 2;
+        size_t room = (b->len + len) * 2 + 64;
         char *bigger = realloc (b->data, room);
 
         if (!bigger)

@@ -2,6 +2,10 @@
 # hook.bats - dri-hook: what it takes from runtimes, what the readiness gate finds out,
 # and that nothing of a container reaches it. Called by hand, and by real runc and crun.
 
+# What jq, sh and python3 are to run stands in single quotes; bats and the helpers set
+# variables that shellcheck does not see set or used.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154
+
 bats_require_minimum_version 1.5.0
 load lib/common
 
@@ -47,13 +51,12 @@ a_process ()
 	disown
 }
 
-# grant [KEY=VALUE]...: $lease is one that no container has taken up, $directory its directory
+# grant: $lease is one that no container has taken up, $directory its directory
 grant ()
 {
-	local request reply
-	request=$(jq -n --args '[$ARGS.positional[] / "=" | { (.[0]): .[1] }] | add' enable=true gpu=igpu "$@")
-	reply=$(varlink Acquire "{ \"container\": { \"id\": \"by-hand\" }, \"workload\": { \"uid\": 0, \"gid\": 0 },
-		\"request\": $request, \"detached\": true }")
+	local reply
+	reply=$(varlink Acquire '{ "container": { "id": "by-hand" }, "workload": { "uid": 0, "gid": 0 },
+		"request": { "enable": "true", "gpu": "igpu" }, "detached": true }')
 	lease=$(jq -r .grant.lease <<<"$reply")
 	directory=$(jq -r .grant.directory <<<"$reply")
 }
@@ -98,7 +101,6 @@ hook () { run timeout 30 "$BUILD/dri-hook" "$1" --lease "$lease" --container by-
 		hook createRuntime --ready off <<<"{ $state, \"id\": \"by-hand\", \"bundle\": \"/b\", \"pid\": $pid }"
 		assert_success
 		assert_output ''
-		# shellcheck disable=SC2016
 		assert_json "$(leases)" '.[0].state == "active" and .[0].pid == $pid' --argjson pid "$pid"
 		hook poststop <<<"{ $state, \"id\": \"by-hand\", \"bundle\": \"/b\" }"
 		assert_success
@@ -184,11 +186,10 @@ hook () { run timeout 30 "$BUILD/dri-hook" "$1" --lease "$lease" --container by-
 }
 
 # until_the_gate_waits BUNDLE NAME: runs a container whose driver will not come, and
-# catches its gate: $hook_pid is the hook, $gate_pid its child, $runtime_pid the whole
+# catches its gate: $hook_pid is the hook, $gate_pid its child
 until_the_gate_waits ()
 {
 	in_background dri_runtime run --bundle "$1" "$2" >"$scratch/out" 2>&1
-	runtime_pid=$!
 	wait_until 10 gate_waits "$2"
 }
 
@@ -248,7 +249,6 @@ refused_by_the_gate ()
 	for RUNTIME in runc crun; do
 		run --separate-stderr dri_runtime run --bundle "$bundle" "$RUNTIME"
 		((status != 0)) || fail "it started: $output" || return
-		# shellcheck disable=SC2154
 		[[ $stderr == *"container $RUNTIME: "*"$1"* ]] || fail "expected to read: $1" "got: $stderr" || return
 		wait_until 5 no_lease && no_hook || return
 	done
@@ -288,7 +288,6 @@ own_hook ()
 {
 	{ printf '#!/bin/bash\nset -- "$(jq .pid)"\n'; cat; } >"$scratch/own-hook"
 	chmod 755 "$scratch/own-hook"
-	# shellcheck disable=SC2016
 	edit_config "$bundle" '.hooks.createRuntime = [{ path: $path, args: ["own-hook"], env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"] }]' \
 		--arg path "$scratch/own-hook"
 }
@@ -412,7 +411,6 @@ own_hook ()
 	for asked in runc:v1 crun:v1 runc:v2; do
 		grant
 		quick_bundle prestart /bin/sh -c ': <>/dev/dri/renderD128 && echo opened'
-		# shellcheck disable=SC2016
 		edit_config "$bundle" '
 			.mounts += [{ destination: "/dev/dri", type: "bind", source: $directory, options: ["bind", "ro"] }]
 			| .linux.resources.devices += [{ allow: true, type: "c", major: 10, minor: 229, access: "rw" }]

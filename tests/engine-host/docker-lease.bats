@@ -10,7 +10,11 @@ setup_file ()
 	start_bed
 }
 setup () { find_broker; }
-teardown () { leave_nothing; }
+teardown ()
+{
+	rm -rf /dev/dri
+	leave_nothing
+}
 
 # look: what is in /dev/dri, a line each, from a container run with these options
 # shellcheck disable=SC2016
@@ -185,6 +189,8 @@ renderD129 0:993 660 character special file a:ed'
 		RUNTIME=$runtime start web --label dri.gpu=igpu --user 1000:1000 $options app
 		in_container web sh -c 'open-gpu && ls /dev/dri'
 		[[ $status == 0 && $output == $'by-path\nrenderD128' ]] || fail "with $options: $output"
+		in_container web grep -c ' /dev/dri' /proc/mounts
+		assert_output 1
 		run drictl explain web
 		assert_says 'gives way to the lease'
 		grep -q 'container web: .*gives way to the lease' "$BROKER_LOG" || fail "with $options: no line in the log"
@@ -201,7 +207,6 @@ renderD129 0:993 660 character special file a:ed'
 		dri --tmpfs /dev/dri
 		dri-crun --mount type=tmpfs,destination=/dev//dri/
 	END
-	rm -r /dev/dri
 }
 
 @test "privileged: /dev/dri is the lease alone, and a warning says so" {
@@ -219,7 +224,6 @@ renderD129 0:993 660 character special file a:ed'
 		grep -q 'container web: privileged: ' "$BROKER_LOG"
 		docker rm --force web
 	done
-	rm -r /dev/dri
 }
 
 @test "compose: devices and privileged give way too" {
@@ -236,7 +240,6 @@ renderD129 0:993 660 character special file a:ed'
 	assert_output $'by-path\nrenderD128'
 	run docker compose down --timeout 0
 	assert_success
-	rm -r /dev/dri
 }
 
 @test "explain tells what was asked, decided, why, and what the container sees" {

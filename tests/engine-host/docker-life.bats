@@ -183,13 +183,18 @@ restart_broker ()
 	assert_nothing_leased
 }
 
-@test "kill -9 of containerd's shim: the lease ends with the container" {
-	local shim
-	start web app
-	shim=$(pgrep -f "containerd-shim.*$(docker inspect --format '{{.Id}}' web)")
-	kill -KILL "$shim"
-	kill -KILL "$(docker inspect --format '{{.State.Pid}}' web)" 2>/dev/null || :
-	wait_until 5 nothing_is_leased
+@test "containerd's shim hangs or is killed: the lease ends with the container's process" {
+	local shim signal
+	for signal in STOP KILL; do
+		start web app
+		shim=$(pgrep -f "containerd-shim.*$(docker inspect --format '{{.Id}}' web)")
+		kill -"$signal" "$shim"
+		kill -KILL "$(docker inspect --format '{{.State.Pid}}' web)" 2>/dev/null || :
+		# Nobody runs the poststop hook while the shim hangs.
+		wait_until 5 nothing_is_leased
+		[[ $signal == KILL ]] || kill -CONT "$shim"
+		docker rm --force web
+	done
 }
 
 # From here on dockerd takes its containers with it.

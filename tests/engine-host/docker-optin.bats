@@ -133,13 +133,18 @@ assert_image_words_do_not_count ()
 	echo 127.0.0.1 localhost >"$file"
 	assert_gpu igpu --label dri.enable=true --label dri.gpu=igpu --volume "$file:/etc/hosts" \
 		--volume "$file:/etc/hostname" --volume "$file:/etc/resolv.conf" app
+	# Nothing but the path of the root file system leads to Docker's record now.
+	configure '{"docker-root": "/nowhere"}'
+	file=$BATS_TEST_TMPDIR/hosts
+	echo 127.0.0.1 localhost >"$file"
+	assert_gpu igpu --label dri.enable=true --label dri.gpu=igpu --volume "$file:/etc/hosts" \
+		--volume "$file:/etc/hostname" --volume "$file:/etc/resolv.conf" app
 	run docker volume create containers
 	assert_gpu igpu --label dri.enable=true --label dri.gpu=igpu --volume containers:/data --volume /containers app
 }
 
 @test "a container without any network files of Docker's is found" {
-	# Of Docker's own clients none can ask for that. Only the path of its root file system leads to its record.
-	configure '{"docker-root": "/nowhere"}'
+	# Of Docker's own clients none can ask for that.
 	run python3 - <<-'END'
 		import http.client, json, socket
 		class Docker (http.client.HTTPConnection):

@@ -40,7 +40,11 @@ setup ()
 	find_broker
 	RUNTIME=kept
 }
-teardown () { leave_nothing; }
+teardown ()
+{
+	rm -rf /dev/dri
+	leave_nothing
+}
 
 assert_untouched ()
 {
@@ -73,7 +77,6 @@ assert_untouched ()
 		--annotation a.b=c --hostname ünïcode --label x="\u00e9"
 		--security-opt seccomp=unconfined --cap-drop ALL --read-only --init
 	END
-	rm -r /dev/dri
 }
 
 @test "the fixture can tell: an opted-in container is edited, and the broker contacted" {
