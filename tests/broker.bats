@@ -827,7 +827,7 @@ write_module ()
 		            time.sleep(0.1)
 		    except (EOFError, OSError):
 		        pass
-		    killed = b.process.poll() is not None or not children(b.process.pid)
+		    killed = fate != 'released'
 		    b.kill()
 		    assert b.start(), (point, b.messages())
 		    ids = b.agree()

@@ -85,6 +85,7 @@ os.execvp (sys.argv[2], sys.argv[2:])' "$scratch/background" "$@" 3>&- &
 ended_with ()
 {
 	local code=0
+	wait_until 10 is_gone "$background" || return
 	wait "$job" || code=$?
 	assert_equal "$code" "$1"
 }
@@ -563,7 +564,7 @@ odd_config ()
 		import sys
 		text = open(sys.argv[1]).read()
 		text = '\t \r\n' + text.replace('"hostname": "bundle"', '''"hostname" :"first",  "hostname": "b\\u0075ndle"
-		  , "x": [18446744073709551615, 1.10, 1e400, -0, 1E+2, 123456789012345678901234567890],
+		  , "x": [18446744073709551615, 1.10, 1e400, -0, 1E+2, 9223372036854775808, 123456789012345678901234567890],
 		  "dri.enable": "true", "y": "\\/ \\u00e9 \u00e9"''', 1) + '\n\n'
 		open(sys.argv[1], 'w').write(text)
 	END
@@ -663,7 +664,7 @@ edited ()
 		assert json.dumps(before) != json.dumps(after)
 		b, a = ours(before), ours(after)
 		assert a == b, '\n%s\n%s' % (b, a)
-		for number in '18446744073709551615', '1.10', '1e400', '-0', '1E+2', '123456789012345678901234567890':
+		for number in '18446744073709551615', '1.10', '1e400', '-0', '1E+2', '9223372036854775808', '123456789012345678901234567890':
 		    assert 'number ' + number in a, number
 	END
 }

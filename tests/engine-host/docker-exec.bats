@@ -75,6 +75,7 @@ run_plain_ones ()
 
 @test "all else of an exec passes: environment, directory, status, standard input, terminal" {
 	start web app
+	# shellcheck disable=SC2016 # the container's shell expands it
 	in_container --env A=b --workdir /tmp web sh -c 'echo $A; pwd; exit 7'
 	assert_failure 7
 	assert_output $'b\n/tmp'

@@ -12,6 +12,7 @@ setup_file ()
 setup () { find_broker; }
 teardown ()
 {
+	pkill -CONT containerd-shim || :
 	[[ -e /run/docker.pid && -e /proc/$(</run/docker.pid) ]] || start_docker '{"live-restore": true}'
 	leave_nothing
 }

@@ -17,7 +17,7 @@ teardown () { leave_nothing; }
 count ()
 {
 	local zombies
-	zombies=$(ps -e -o stat= -o comm= | grep -c '^Z' || :)
+	zombies=$(ps -e -o stat= | awk '/^Z/ { n++ } END { print n + 0 }')
 	echo "fds $(find "/proc/$BROKER_PID/fd" -type l | wc -l)" \
 		"children $(pgrep -c -P "$BROKER_PID" || :)" \
 		"zombies $zombies" \

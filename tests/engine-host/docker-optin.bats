@@ -39,10 +39,9 @@ assert_gpu ()
 @test "label, annotation and environment are each enough" {
 	local runtime
 	for runtime in dri dri-crun; do
-		RUNTIME=$runtime
-		assert_gpu igpu --label dri.enable=true app
-		assert_gpu igpu --annotation dri.enable=true app
-		assert_gpu igpu --env DRI_ENABLE=true app
+		RUNTIME=$runtime assert_gpu igpu --label dri.enable=true app
+		RUNTIME=$runtime assert_gpu igpu --annotation dri.enable=true app
+		RUNTIME=$runtime assert_gpu igpu --env DRI_ENABLE=true app
 	done
 }
 
@@ -112,16 +111,15 @@ assert_image_words_do_not_count ()
 }
 
 @test "labels are found in any kind of network" {
-	local runtime
+	local runtime network
 	for runtime in dri dri-crun; do
-		RUNTIME=$runtime NETWORK=none
 		run docker run --detach --name other --net none --runtime "$runtime" app
 		assert_success
 		run docker run --detach --name leased --net none --runtime "$runtime" --label dri.enable=true app
 		assert_success
-		for NETWORK in host container:other container:leased; do
-			assert_gpu igpu --label dri.enable=true --label dri.gpu=igpu app
-			assert_gpu none app
+		for network in host container:other container:leased; do
+			RUNTIME=$runtime NETWORK=$network assert_gpu igpu --label dri.enable=true --label dri.gpu=igpu app
+			RUNTIME=$runtime NETWORK=$network assert_gpu none app
 		done
 		docker rm --force other leased
 	done

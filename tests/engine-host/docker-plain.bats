@@ -136,10 +136,9 @@ without_ours ()
 }
 
 @test "after docker update the GPU can still be opened" {
-	RUNTIME=dri
 	local runtime
-	for RUNTIME in dri dri-crun; do
-		start web --label dri.gpu=radeon --user 1000 app
+	for runtime in dri dri-crun; do
+		RUNTIME=$runtime start web --label dri.gpu=radeon --user 1000 app
 		run docker update --pids-limit 50 web
 		assert_success
 		in_container web open-gpu

@@ -22,7 +22,7 @@ in_background ()
 {
 	docker run --net none --runtime "${RUNTIME:-dri}" --label dri.enable=true "${@:2}" &>"$BATS_TEST_TMPDIR/$1" 3>&- &
 }
-queue () { drictl status --json | jq -c "[.queue[] | ${1:-.container.name}]"; }
+queue () { drictl status --json | jq -c '[.queue[].container.name]'; }
 queue_is () { [[ $(queue) == "$1" ]]; }
 is_leased () { [[ $(lease_list) == "$1" ]]; }
 # assert_gpu NAME OPTION...

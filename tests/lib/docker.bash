@@ -26,7 +26,6 @@ start_bed ()
 start_docker ()
 {
 	local crun
-	# shellcheck disable=SC2016
 	crun=$(jq -n '{runtimes: {"dri-crun": {path: ($ENV.BUILD + "/dri-runtime"),
 		runtimeArgs: ["--dri-oci-runtime", "crun"]}}}')
 	"$REPO/tests/engine-host/start-docker" "$crun" "$@"
@@ -39,6 +38,7 @@ make_app_image ()
 	if [[ ! -d $rootfs ]]; then
 		make_rootfs "$rootfs"
 		echo abc:x:1000:1001::/:/bin/sh >>"$rootfs/etc/passwd"
+		# shellcheck disable=SC2016
 		printf '#!/bin/sh\nexec 3<>"/dev/dri/${1:-renderD128}"\n' >"$rootfs/bin/open-gpu"
 		chmod 755 "$rootfs/bin/open-gpu"
 	fi
@@ -71,6 +71,8 @@ in_container () { run docker exec "$@"; }
 # What there is of leases.
 
 drictl () { "$BUILD/drictl" "$@"; }
+# lease_list [FILTER]: what the broker says of each
+# shellcheck disable=SC2120
 lease_list () { drictl status --json | jq -c "[.leases[] | ${1:-.container.name}] | sort"; }
 lease_directory () { drictl explain "$1" --json | jq -r .directory; }
 # journal_leases: those of which the journal does not say that they ended
