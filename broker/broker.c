@@ -2,8 +2,7 @@
  *
  * Capabilities, from start to end (everything else is dropped before the first client is served):
  * - CAP_MKNOD: the nodes of lease directories;
- * - CAP_CHOWN: to give them to the workload;
- * - CAP_FOWNER: to change the mode of nodes that are no longer ours.
+ * - CAP_CHOWN: to give them to the workload.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -70,13 +69,16 @@ static int
 reload (void *userdata, struct error *err)
 {
     struct broker *b = userdata;
-    struct config config;
+    struct config config, before;
 
     if (config_load (&config, err) < 0)
         return -1;
+    before = b->config;
     b->config = config;
-    if (look_for_gpus (b, err) < 0)
+    if (look_for_gpus (b, err) < 0) {
+        b->config = before;
         return -1;
+    }
     leasing_gpus_changed (&b->leasing);
     return 0;
 }
@@ -151,7 +153,7 @@ take_socket (struct error *err)
 static int
 drop_privileges (struct error *err)
 {
-    const cap_value_t needed[] = {CAP_MKNOD, CAP_CHOWN, CAP_FOWNER};
+    const cap_value_t needed[] = {CAP_MKNOD, CAP_CHOWN};
     cap_t caps = cap_init ();
     int r;
 
@@ -164,7 +166,7 @@ drop_privileges (struct error *err)
         r = cap_set_proc (caps);
     (void) cap_free (caps);
     if (r < 0 || prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return error_set (err, errno, "capabilities: dri-broker needs CAP_MKNOD, CAP_CHOWN and CAP_FOWNER");
+        return error_set (err, errno, "capabilities: dri-broker needs CAP_MKNOD and CAP_CHOWN");
     return 0;
 }
 

@@ -191,6 +191,25 @@ name_the_rest (struct gpus *gpus)
 }
 
 int
+gpus_expect (struct gpus *gpus, const char *bus)
+{
+    struct gpu expected = {.state = GPU_LOST};
+    struct gpu *place;
+
+    (void) snprintf (expected.bus, sizeof expected.bus, "%s", bus);
+    if (strncmp (bus, "pci-", 4) == 0)
+        (void) snprintf (expected.pci, sizeof expected.pci, "%.15s", bus + 4);
+    place = find_place (gpus, &expected);
+    if (!place)
+        return -1;
+    if (place->state == GPU_ABSENT) {
+        *place = expected;
+        name_the_rest (gpus);
+    }
+    return (int) (place - gpus->table);
+}
+
+int
 gpus_update (struct gpus *gpus, const struct config *config, const struct gpu *found, size_t n,
              struct error *err)
 {

@@ -65,6 +65,10 @@ int gpus_simulate (struct gpus *gpus, const struct config *config, const char *p
 int gpus_update (struct gpus *gpus, const struct config *config, const struct gpu *found, size_t n,
                  struct error *err);
 
+/* The place of the GPU on this bus; of one that is not here now, a place that it will take when it returns.
+ * -1 where the table is full.  */
+int gpus_expect (struct gpus *gpus, const char *bus);
+
 /* Does the GPU fit the selector? Pure. SELECT_VENDOR takes intel, amd, nvidia or four hex digits. A lost GPU
  * fits as before (one may wait for it), so a caller with a choice prefers present ones.  */
 bool gpu_matches (const struct gpu *gpu, const struct selector *selector);

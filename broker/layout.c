@@ -128,7 +128,7 @@ layout_make (struct layout *layout, const struct gpus *gpus, uint32_t set, const
     for (unsigned i = 0; i < GPUS_MAX; i++) {
         const struct gpu *gpu = &gpus->table[i];
 
-        if (!(set & (1U << i)))
+        if (!(set & (1U << i)) || gpu->state != GPU_PRESENT)
             continue;
         if (add_gpu (layout, gpu, order, err) < 0)
             return -1;

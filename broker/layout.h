@@ -29,7 +29,8 @@ struct layout {
     unsigned n_gids;
 };
 
-/* Error: an owner that the container's user namespace does not map.  */
+/* GPUs of the set that are not there have no part in it. Error: an owner that the container's user namespace
+ * does not map.  */
 int layout_make (struct layout *layout, const struct gpus *gpus, uint32_t set, const struct order *order,
                  struct error *err);
 

@@ -35,7 +35,7 @@ struct lease {
     char id[33];
     struct order order;
     uint32_t gpus;            /* bit set of indexes into gpus.table */
-    bool lost;                /* one of them is gone, and the directory is empty */
+    bool lost;                /* one of them is gone, and its nodes with it */
     int64_t since;            /* seconds since the epoch */
     uint64_t expires;         /* CLOCK_MONOTONIC, µs; LEASE_GRANTED only */
     pid_t pid;                /* LEASE_ACTIVE and LEASE_WITHOUT */

@@ -27,8 +27,8 @@ leasedir_open (struct leasedir *dir, const char *path, struct error *err)
                           path);
     if (fstat (fd, &st) < 0 || fstatvfs (fd, &fs) < 0)
         return error_set (err, errno, "lease root %s", path);
-    if (st.st_uid != geteuid () || (st.st_mode & 022))
-        return error_set (err, 0, "lease root %s: others may write there (chown root, chmod 0711)", path);
+    if (st.st_uid != geteuid () || (st.st_mode & 077))
+        return error_set (err, 0, "lease root %s: it has to be root's alone (chown root, chmod 0700)", path);
     if (fs.f_flag & ST_NODEV)
         return error_set (err, 0,
                           "lease root %s is on a nodev mount, where no device node can be opened: "
@@ -106,12 +106,24 @@ leasedir_make (const struct leasedir *dir, const char *id, const struct layout *
     return 0;
 }
 
-/* Unlinks what is in a directory, but does not go down: a lease directory holds nothing deeper than by-path.
- */
+static void remove_below (int parent, const char *name, unsigned depth);
+
 static void
-unlink_entries (int parent, const char *name)
+remove_entry (int parent, const char *name, unsigned depth)
 {
-    int fd = openat (parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (unlinkat (parent, name, 0) == 0 || errno != EISDIR)
+        return;
+    remove_below (parent, name, depth);
+    (void) unlinkat (parent, name, AT_REMOVEDIR);
+}
+
+/* A lease directory holds nothing deeper than by-path, but a container with CAP_SYS_ADMIN can mount it
+ * writable and put there what it likes.  */
+static void
+remove_below (int parent, const char *name, unsigned depth)
+{
+    enum { DEPTH_MAX = 64 };
+    int fd = depth < DEPTH_MAX ? openat (parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
     DIR *entries = fd >= 0 ? fdopendir (fd) : NULL;
     const struct dirent *entry;
 
@@ -121,20 +133,51 @@ unlink_entries (int parent, const char *name)
         return;
     }
     for (entry = readdir (entries); entry; entry = readdir (entries))
-        if (entry->d_type != DT_DIR)
-            (void) unlinkat (fd, entry->d_name, 0);
+        if (strcmp (entry->d_name, ".") != 0 && strcmp (entry->d_name, "..") != 0)
+            remove_entry (fd, entry->d_name, depth + 1);
     (void) closedir (entries);
 }
 
 void
 leasedir_empty (const struct leasedir *dir, const char *id)
 {
-    char by_path[48];
+    remove_below (dir->root, id, 0);
+}
 
-    (void) snprintf (by_path, sizeof by_path, "%s/by-path", id);
-    unlink_entries (dir->root, by_path);
-    (void) unlinkat (dir->root, by_path, AT_REMOVEDIR);
-    unlink_entries (dir->root, id);
+static bool
+is_expected (int fd, const char *name, const struct layout *layout)
+{
+    struct stat st;
+
+    if (fstatat (fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    for (unsigned i = 0; i < layout->n_nodes; i++)
+        if (strcmp (layout->nodes[i].node.name, name) == 0)
+            return st.st_rdev == makedev (layout->nodes[i].node.major, layout->nodes[i].node.minor);
+    return false;
+}
+
+bool
+leasedir_shows (const struct leasedir *dir, const char *id, const struct layout *layout)
+{
+    int fd = openat (dir->root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *entries = fd >= 0 ? fdopendir (fd) : NULL;
+    const struct dirent *entry;
+    bool same = entries;
+    unsigned nodes = 0;
+
+    if (!entries) {
+        if (fd >= 0)
+            (void) close (fd);
+        return false;
+    }
+    for (entry = readdir (entries); entry && same; entry = readdir (entries))
+        if (entry->d_type != DT_DIR) {
+            same = is_expected (fd, entry->d_name, layout);
+            nodes++;
+        }
+    (void) closedir (entries);
+    return same && nodes == layout->n_nodes;
 }
 
 /* The names that are known are unlinked without looking what there is, which is most of the cost.  */

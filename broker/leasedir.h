@@ -1,7 +1,8 @@
 /* The lease directories: <root>/<lease>/ with nodes of their own.
  *
- * The root is a tmpfs of its own, not nodev, mounted before the broker starts; a lease's name is 128 random
- * bits, so that a local user who has the workload's uid cannot find its nodes.  */
+ * The root is a tmpfs of its own, not nodev, mounted before the broker starts, and nobody but root may enter
+ * it: a local user who has the workload's uid could open its nodes, and a lease's name is no secret, for
+ * /proc/PID/mountinfo of its container shows it.  */
 #ifndef DRI_LEASEDIR_H
 #define DRI_LEASEDIR_H
 
@@ -30,6 +31,9 @@ void leasedir_empty (const struct leasedir *dir, const char *id);
 /* Removes it, whatever is there of it; that it is not there is no error. expected: what it should hold, which
  * makes it quicker; may be NULL.  */
 void leasedir_remove (const struct leasedir *dir, const char *id, const struct layout *expected);
+
+/* Does it hold these nodes, with these numbers, and no others?  */
+bool leasedir_shows (const struct leasedir *dir, const char *id, const struct layout *layout);
 
 bool leasedir_exists (const struct leasedir *dir, const char *id);
 

@@ -458,7 +458,7 @@ on_alarm (void *userdata, uint64_t now)
 int
 leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err)
 {
-    _cleanup_close_ int fd = process_hold (pid, start);
+    _cleanup_close_ int fd = process_hold (pid, &start);
     sd_event_source *watch = NULL;
     int r;
 
@@ -471,7 +471,7 @@ leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start
     lease->watch = watch;
     lease->pidfd = steal_fd (&fd);
     lease->pid = pid;
-    lease->start = start ? start : process_start_time (pid);
+    lease->start = start;
     return 0;
 }
 
@@ -511,26 +511,20 @@ is_whole (const struct leasing *l, const struct lease *lease)
     return true;
 }
 
-/* The number of a GPU that is gone may be another's soon: its nodes go at once, and come back with it.  */
+/* What the directory shows is made what it should show: the number of a GPU that is gone may be another's by
+ * now, its nodes go at once and come back with it, under whatever number.  */
 static void
 follow_gpus (struct leasing *l, struct lease *lease)
 {
-    bool lost = !is_whole (l, lease);
-    const struct layout *layout;
+    const struct layout *layout = layout_of (l, lease);
     struct error err;
 
-    if (lost == lease->lost)
+    lease->lost = !is_whole (l, lease);
+    if (layout && leasedir_shows (&l->dir, lease->id, layout))
         return;
-    lease->lost = lost;
-    if (lost) {
-        leasedir_empty (&l->dir, lease->id);
-        return;
-    }
-    layout = layout_of (l, lease);
-    if (layout && leasedir_fill (&l->dir, lease->id, layout, &err) < 0) {
+    leasedir_empty (&l->dir, lease->id);
+    if (layout && leasedir_fill (&l->dir, lease->id, layout, &err) < 0)
         (void) fprintf (stderr, "container %s: %s\n", container_label (&lease->order.container), err.message);
-        lease->lost = true;
-    }
 }
 
 void

@@ -93,9 +93,12 @@ log_notes (const struct order *order)
     json_t *note;
 
     json_array_foreach (json_object_get (order->parameters, "notes"), i, note) {
-        if (json_is_string (note))
-            (void) fprintf (stderr, "container %s: %s\n", container_label (&order->container),
-                            json_string_value (note));
+        char text[512];
+
+        (void) snprintf (text, sizeof text, "%s", json_is_string (note) ? json_string_value (note) : "");
+        text_clean (text);
+        if (text[0])
+            (void) fprintf (stderr, "container %s: %s\n", container_label (&order->container), text);
     }
 }
 

@@ -36,13 +36,14 @@ process_start_time (pid_t pid)
 }
 
 int
-process_hold (pid_t pid, uint64_t start)
+process_hold (pid_t pid, uint64_t *start)
 {
     _cleanup_close_ int fd = pidfd_open (pid, 0);
     uint64_t now = fd >= 0 ? process_start_time (pid) : 0;
 
     /* The time is read after the pidfd is held: if it is right, the pidfd is this process.  */
-    if (now == 0 || (start != 0 && now != start))
+    if (now == 0 || (*start != 0 && now != *start))
         return -1;
+    *start = now;
     return steal_fd (&fd);
 }

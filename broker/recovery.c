@@ -41,19 +41,19 @@ recovery_release_record (const struct lease *lease)
     return json_pack ("{s:s s:s}", "op", "release", "lease", lease->id);
 }
 
+/* A GPU that was leased and is not here now keeps its place for its return.  */
 static uint32_t
-find_gpus (const struct gpus *gpus, const json_t *buses)
+find_gpus (struct gpus *gpus, const json_t *buses)
 {
     uint32_t set = 0;
     size_t i;
     json_t *bus;
 
     json_array_foreach ((json_t *) buses, i, bus) {
-        const char *text = json_string_value (bus);
+        int index = json_is_string (bus) ? gpus_expect (gpus, json_string_value (bus)) : -1;
 
-        for (unsigned j = 0; text && j < GPUS_MAX; j++)
-            if (gpus->table[j].state != GPU_ABSENT && strcmp (gpus->table[j].bus, text) == 0)
-                set |= 1U << j;
+        if (index >= 0)
+            set |= 1U << index;
     }
     return set;
 }
@@ -243,5 +243,8 @@ recovery_run (struct leasing *l, const char *journal, struct error *err)
                         journal, skipped);
     drop_dead (l);
     leasedir_sweep (&l->dir, is_known, l);
-    return journal_start (&l->journal, journal, write_all_leases, l, err);
+    if (journal_start (&l->journal, journal, write_all_leases, l, err) < 0)
+        return -1;
+    leasing_gpus_changed (l);
+    return 0;
 }

@@ -108,20 +108,24 @@ queue_output (struct connection *c, char *text, size_t len)
     return longer ? 0 : -1;
 }
 
+static int
+send_reply (struct connection *c, const char *error_name, json_t *parameters)
+{
+    size_t len;
+    char *text = message_format_reply (error_name, parameters, &len);
+
+    return !text || queue_output (c, text, len) < 0 ? -1 : flush (c);
+}
+
 void
 connection_reply (struct connection *c, const char *error_name, json_t *parameters)
 {
     bool waited = c->waiting;
-    size_t len;
-    char *text;
 
     c->waiting = false;
     if (c->oneway) {
         json_decref (parameters);
-        return;
-    }
-    text = message_format_reply (error_name, parameters, &len);
-    if (!text || queue_output (c, text, len) < 0 || flush (c) < 0) {
+    } else if (send_reply (c, error_name, parameters) < 0) {
         /* The handler may be using the connection: it is closed from the event loop, by the hangup it sees.
          */
         (void) shutdown (c->fd, SHUT_RDWR);

@@ -17,7 +17,9 @@
 #include "message.h"
 
 enum {
-    CONNECTIONS_MAX = 64,
+    /* 64 that talk, and one for each container on its way: it holds its grant until the container takes it
+       up.  */
+    CONNECTIONS_MAX = 64 + 256,
     CONNECTIONS_UNPRIVILEGED_MAX = 32,
     CONNECTIONS_UID_MAX = 8,
     REQUEST_TIMEOUT_US =

@@ -150,6 +150,8 @@ read_verdict (int in, long deadline, struct verdict *verdict)
             return false;
         read_one.reason[sizeof read_one.reason - 1] = '\0';
         text_clean (read_one.reason);
+        if (read_one.level != READY_NODE && read_one.level != READY_DRIVER)
+            return false;
         *verdict = read_one;
         return true;
     }

@@ -45,6 +45,27 @@ member (json_t *parent, const char *name, json_type type)
     return json_typeof (value) == type ? value : NULL;
 }
 
+/* Does the mount stand above /dev/dri and give what is mounted below it to the host? Ours would then take the
+ * place of the host's /dev/dri, and stay there.  */
+static bool
+is_shared_parent (const json_t *mount)
+{
+    const char *target = json_string_value (json_object_get (mount, "destination"));
+    size_t i;
+    json_t *option;
+
+    if (!target
+        || (strcmp (target, "/dev") != 0 && strcmp (target, "/dev/") != 0 && strcmp (target, "/") != 0))
+        return false;
+    json_array_foreach (json_object_get (mount, "options"), i, option) {
+        const char *text = json_string_value (option);
+
+        if (text && (strcmp (text, "shared") == 0 || strcmp (text, "rshared") == 0))
+            return true;
+    }
+    return false;
+}
+
 static int
 malformed (const char *what, struct error *err)
 {
@@ -74,6 +95,19 @@ is_drm_rule (const json_t *rule)
            && json_integer_value (major) == DRM_MAJOR;
 }
 
+/* A rule for a class of devices that holds GPUs we did not grant: "a", or "c" with any major (OCI: absent or
+ * -1).  */
+static bool
+is_wildcard_rule (const json_t *rule)
+{
+    const char *type = json_string_value (json_object_get (rule, "type"));
+    const json_t *major = json_object_get (rule, "major");
+
+    return (!type || strcmp (type, "a") == 0 || strcmp (type, "c") == 0)
+           && (!json_is_integer (major) || json_integer_value (major) < 0);
+}
+
+/* Docker's rules let every container make any node ("m"), which opens nothing.  */
 static bool
 allows_all_devices (const json_t *rules)
 {
@@ -82,9 +116,9 @@ allows_all_devices (const json_t *rules)
     bool allowed = false;
 
     json_array_foreach ((json_t *) rules, i, rule) {
-        const char *type = json_string_value (json_object_get (rule, "type"));
+        const char *access = json_string_value (json_object_get (rule, "access"));
 
-        if (!json_object_get (rule, "major") && (!type || strcmp (type, "a") == 0))
+        if (is_wildcard_rule (rule) && (!access || strpbrk (access, "rw")))
             allowed = json_is_true (json_object_get (rule, "allow"));
     }
     return allowed;
@@ -105,6 +139,11 @@ edit_mounts (json_t *spec, const struct grant *grant, struct error *err)
 
     if (!mounts)
         return malformed ("mounts", err);
+    for (size_t i = 0; i < json_array_size (mounts); i++)
+        if (is_shared_parent (json_array_get (mounts, i)))
+            return error_set (err, 0,
+                              "its /dev is a mount that is shared with the host, whose /dev/dri would be "
+                              "hidden: take \"rshared\" away");
     if (json_array_append_new (mounts, mount_entry (grant)) < 0)
         return error_set (err, ENOMEM, "config.json");
     return 0;

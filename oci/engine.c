@@ -181,15 +181,15 @@ is_env_key (const char *entry, char *name, size_t size)
     return request_owns_env (name);
 }
 
+/* The other variables mean nothing without this one, or a label.  */
 static bool
-has_our_env (const json_t *env)
+has_enable_env (const json_t *env)
 {
-    char name[48];
     size_t i;
     json_t *entry;
 
     json_array_foreach ((json_t *) env, i, entry) {
-        if (json_is_string (entry) && is_env_key (json_string_value (entry), name, sizeof name))
+        if (json_is_string (entry) && strncmp (json_string_value (entry), "DRI_ENABLE=", 11) == 0)
             return true;
     }
     return false;
@@ -262,7 +262,7 @@ docker_request (const json_t *spec, const struct record *record, const struct co
     };
     int r;
 
-    if (!config->image_requests && (has_our_label (from.labels) || has_our_env (from.env))) {
+    if (!config->image_requests && (has_our_label (from.labels) || has_enable_env (from.env))) {
         if (image_load (&image, record->root, record->docker_root, config, err) < 0)
             return error_wrap (
                 err, "cannot tell the container's dri.* labels from its image's (\"image-requests\": true "
@@ -289,10 +289,13 @@ engine_request (const json_t *spec, const char *bundle, const char *id, const st
         json_decref (record.root);
     } else {
         describe_annotated (spec, bundle, &found);
+        bool bare = config->image_requests || strcmp (found.engine, "oci") == 0;
+        /* Podman copies the image's own annotations into the spec (libpod, specgen).  */
+        bool copies = !bare && strcmp (found.engine, "podman") == 0;
         struct sources from = {
-            .annotations = json_object_get (spec, "annotations"),
+            .annotations = copies ? NULL : json_object_get (spec, "annotations"),
             .env = spec_get (spec, "process", "env", NULL),
-            .env_counts = config->image_requests || strcmp (found.engine, "oci") == 0,
+            .env_counts = bare,
         };
 
         r = take_all (req, &from, err);

@@ -22,8 +22,9 @@ void error_set_ (struct error *err, int status, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
 void error_wrap_ (struct error *err, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
 
-/* Makes UTF-8 of a text in place, with "?" for what is none: a message cut in the middle of a character, or
- * one that quotes what somebody wrote, still has to go into JSON. Messages set by error_set are clean.  */
+/* Makes printable UTF-8 of a text in place, with "?" for control characters and what is none: a message cut
+ * in the middle of a character, or one that quotes what somebody wrote, still has to go into JSON. Messages
+ * set by error_set are clean.  */
 void text_clean (char *text);
 
 static inline int

@@ -468,11 +468,11 @@ broker_refuses ()
 	broker_refuses "$scratch/link" --lease-root "$scratch/link"
 	chmod 777 "$root"
 	broker_refuses 'others may write' --lease-root "$root"
-	chmod 711 "$root"
+	chmod 700 "$root"
 	chown 1000 "$root"
 	broker_refuses "$root" --lease-root "$root"
 	chown 0 "$root"
-	mount -t tmpfs -o nodev,mode=711 tmpfs "$root"
+	mount -t tmpfs -o nodev,mode=700 tmpfs "$root"
 	broker_refuses nodev --lease-root "$root"
 	umount "$root"
 	# The socket of a broker that did not start is no trap for the next one.
@@ -482,7 +482,7 @@ broker_refuses ()
 @test "a full lease root refuses the next container, leaves nothing half made, and works again" {
 	export LEASE_ROOT=$scratch/full
 	mkdir "$LEASE_ROOT"
-	mount -t tmpfs -o mode=711,nosuid,noexec,nr_inodes=4 tmpfs "$LEASE_ROOT"
+	mount -t tmpfs -o mode=700,nosuid,noexec,nr_inodes=4 tmpfs "$LEASE_ROOT"
 	start_broker
 	a_user
 	create user
@@ -558,7 +558,7 @@ start_broker_without_gpu ()
 	local text reason
 	export DRI_BROKER_CONFIG=$scratch/config.json
 	mkdir "$scratch/leases"
-	chmod 711 "$scratch/leases"
+	chmod 700 "$scratch/leases"
 	a_stranger
 	a_user
 	while IFS='|' read -r text reason; do

@@ -97,7 +97,7 @@ write_module ()
 		        self.dir = tempfile.mkdtemp(dir=os.environ['BATS_TEST_TMPDIR'])
 		        os.chmod(self.dir, 0o755)
 		        self.root = tempfile.mkdtemp(dir=LEASES)
-		        os.chmod(self.root, 0o711)
+		        os.chmod(self.root, 0o700)
 		        self.socket, self.journal = self.dir + '/broker.sock', self.dir + '/broker.journal'
 		        self.log = self.dir + '/log'
 		        self.fixture = os.environ['SIMULATED_GPUS']
@@ -1111,7 +1111,7 @@ a_journal ()
 	python <<-'END'
 		b = Broker()
 		status = dict(line.split(':\t', 1) for line in open('/proc/%d/status' % b.process.pid).read().splitlines() if ':\t' in line)
-		needed = 1 << 27 | 1 << 0 | 1 << 3  # CAP_MKNOD, CAP_CHOWN, CAP_FOWNER
+		needed = 1 << 27 | 1 << 0  # CAP_MKNOD, CAP_CHOWN
 		assert int(status['CapPrm'], 16) == int(status['CapEff'], 16) == needed, status
 		assert int(status['CapInh'], 16) == 0 and status['NoNewPrivs'].strip() == '1'
 	END
@@ -1146,7 +1146,9 @@ a_journal ()
 		time.sleep(0.1)
 		after = figures()
 		assert after[0] == before[0], (before, after)
-		assert after[1] < before[1] + 256, (before, after)
+		# What is freed stays a while with the address sanitizer.
+		sanitized = b'__asan_init' in open(BUILD + '/dri-broker', 'rb').read()
+		assert sanitized or after[1] < before[1] + 256, (before, after)
 		assert b.agree() == set()
 	END
 }

@@ -32,6 +32,9 @@ teardown ()
 }
 
 no_lease () { [[ ! $(lease_directories) && $(leases) == '[]' ]]; }
+# is_sanitized: such a build cannot be static
+is_sanitized () { grep -qF __asan_init "$BUILD/dri-hook"; }
+
 no_hook () { [[ ! $(pgrep -x dri-hook) ]]; }
 
 # in_background COMMAND...: $! is the job, and teardown ends it
@@ -178,8 +181,7 @@ hook () { run timeout 30 "$BUILD/dri-hook" "$1" --lease "$lease" --container by-
 # --- what reaches the hook ---
 
 @test "dri-hook is static: no interpreter, no libraries" {
-	# The build with sanitizers cannot be.
-	! readelf -W --dyn-syms "$BUILD/dri-hook" | grep -q __asan_init || return 0
+	! is_sanitized || return 0
 	[[ $(readelf -lW "$BUILD/dri-hook") == *LOAD* ]]
 	assert_equal "$(readelf -lW "$BUILD/dri-hook" | grep INTERP)" ''
 	assert_equal "$(readelf -dW "$BUILD/dri-hook" | grep NEEDED)" ''
@@ -214,7 +216,7 @@ gate_waits ()
 			assert_equal "$(tr '\0' '\n' <"/proc/$pid/environ")" "DRI_BROKER_SOCKET=$DRI_BROKER_SOCKET"
 			assert_equal "$(readlink "/proc/$pid/exe")" "$BUILD/dri-hook"
 			# The kernel and the binary is all that is mapped.
-			assert_equal "$(awk '$6 ~ "^/" { print $6 }' "/proc/$pid/maps" | sort -u)" "$BUILD/dri-hook"
+			is_sanitized || assert_equal "$(awk '$6 ~ "^/" { print $6 }' "/proc/$pid/maps" | sort -u)" "$BUILD/dri-hook"
 		done
 		wait_until 10 no_hook
 	done

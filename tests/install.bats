@@ -139,12 +139,12 @@ listing () { (cd "$tree" && find . ! -type d -printf '%m %P\n' | LC_ALL=C sort -
 	assert_success
 	assert_says 'socket srw-rw---- root:dri-broker'
 	assert_says 'activated, main pid 1'
-	grep -Eq '^tmpfs +rw,nosuid,noexec,.*mode=711' <<<"$output"
+	grep -Eq '^tmpfs +rw,nosuid,noexec,.*mode=700' <<<"$output"
 	assert_says 'directories /run/dri-broker 755'
-	assert_says 'directories /run/dri-broker/leases 711'
-	# MKNOD (27), FOWNER (3), CHOWN (0)
-	grep -Eq '^CapBnd:\s+0000000008000009$' <<<"$output"
-	grep -Eq '^CapEff:\s+0000000008000009$' <<<"$output"
+	assert_says 'directories /run/dri-broker/leases 700'
+	# MKNOD (27), CHOWN (0)
+	grep -Eq '^CapBnd:\s+0000000008000001$' <<<"$output"
+	grep -Eq '^CapEff:\s+0000000008000001$' <<<"$output"
 	grep -Eq '^NoNewPrivs:\s+1$' <<<"$output"
 	grep -Eq '^Seccomp:\s+2$' <<<"$output"
 	assert_says '"name":"renderD128","major":226,"minor":128'

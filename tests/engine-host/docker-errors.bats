@@ -245,7 +245,7 @@ broker_is_stopped () { [[ $(ps -o stat= -p "$BROKER_PID") == T* ]]; }
 }
 
 @test "the lease root is full, or gone" {
-	mount -t tmpfs -o nr_inodes=2,mode=0711 full "$LEASE_ROOT"
+	mount -t tmpfs -o nr_inodes=2,mode=0700 full "$LEASE_ROOT"
 	stop_broker TERM
 	start_broker
 	refused_by docker run --rm --net none --runtime dri --name web --label dri.enable=true app true -- \

@@ -166,7 +166,7 @@ renderD129 0:993 660 character special file a:ed'
 	assert_json "$config" '.process.user.additionalGids | contains([993])'
 	assert_json "$config" '(.hooks.createRuntime + .hooks.poststop) | length == 2 and all(.env | type == "array")'
 	assert_json "$config" '.hooks | has("createContainer") or has("startContainer") | not'
-	assert_equal "$(stat -c %a "$LEASE_ROOT")" 711
+	assert_equal "$(stat -c %a "$LEASE_ROOT")" 700
 }
 
 @test "the host's render group is among the groups of the workload" {

@@ -41,7 +41,7 @@ teardown ()
 	assert_says nosuid
 	assert_says noexec
 	[[ $output != *nodev* ]]
-	assert_equal "$(stat -c %a "$LEASE_ROOT")" 711
+	assert_equal "$(stat -c %a "$LEASE_ROOT")" 700
 	start_broker
 	run drictl status
 	assert_success
@@ -153,7 +153,7 @@ assert broker.wait () == 1
 	mount -t tmpfs -o mode=777 bad /run/dri-broker/bad
 	run timeout 5 "$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" --lease-root /run/dri-broker/bad
 	assert_failure 1
-	assert_says 'chmod 0711'
+	assert_says 'chmod 0700'
 	umount /run/dri-broker/bad
 }
 

@@ -142,7 +142,7 @@ with_cgroup ()
 mount_lease_root ()
 {
 	mkdir -p "$1"
-	mountpoint -q "$1" || mount -t tmpfs -o mode=0711,nosuid,noexec,size=1m dri-leases "$1"
+	mountpoint -q "$1" || mount -t tmpfs -o mode=0700,nosuid,noexec,size=1m dri-leases "$1"
 }
 
 # start_broker [OPTION]...: a broker of simulated GPUs, with a socket, a log and a

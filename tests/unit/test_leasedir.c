@@ -18,7 +18,7 @@ mount_root (unsigned long flags, const char *options)
 {
     char data[64];
 
-    (void) snprintf (data, sizeof data, "mode=0711%s", options);
+    (void) snprintf (data, sizeof data, "mode=0700%s", options);
     assert_return_code (mount ("leases", folder, "tmpfs", flags, data), errno);
 }
 
@@ -90,11 +90,11 @@ a_root_that_others_may_write_is_refused (void **state)
     mount_root (0, "");
     for (size_t i = 0; i < countof (modes); i++) {
         assert_int_equal (chmod (folder, modes[i]), 0);
-        assert_refused (leasedir_open (&dir, folder, &err), "others may write there");
+        assert_refused (leasedir_open (&dir, folder, &err), "root's alone");
     }
-    assert_int_equal (chmod (folder, 0711), 0);
+    assert_int_equal (chmod (folder, 0700), 0);
     assert_int_equal (chown (folder, 1, 0), 0);
-    assert_refused (leasedir_open (&dir, folder, &err), "others may write there");
+    assert_refused (leasedir_open (&dir, folder, &err), "root's alone");
 }
 
 static void
@@ -113,7 +113,7 @@ a_root_is_an_absolute_folder (void **state)
     assert_contains (err.message, "systemctl");
     assert_refused (leasedir_open (&dir, "/proc/self/stat", &err), "Not a directory");
     mount_root (0, "");
-    assert_int_equal (mkdir (in_folder ("real"), 0711), 0);
+    assert_int_equal (mkdir (in_folder ("real"), 0700), 0);
     assert_int_equal (symlink ("real", in_folder ("link")), 0);
     assert_int_equal (leasedir_open (&dir, in_folder ("link"), &err), -1);
     assert_ok (leasedir_open (&dir, in_folder ("real"), &err));

@@ -31,6 +31,17 @@ idle_child (const char *name)
     return child;
 }
 
+static int
+hold (pid_t pid, uint64_t start)
+{
+    uint64_t held = start;
+    int fd = process_hold (pid, &held);
+
+    if (fd >= 0 && start == 0)
+        assert_int_equal (held, process_start_time (pid));
+    return fd;
+}
+
 static void
 end (pid_t child)
 {
@@ -89,7 +100,7 @@ a_zombie_or_nobody_has_no_start (void **state)
     assert_int_equal (kill (child, SIGKILL), 0);
     assert_int_equal (waitid (P_PID, (id_t) child, &info, WEXITED | WNOWAIT), 0);
     assert_int_equal (process_start_time (child), 0);
-    assert_int_equal (process_hold (child, 0), -1);
+    assert_int_equal (hold (child, 0), -1);
     assert_int_equal (waitpid (child, NULL, 0), child);
     assert_int_equal (process_start_time (child), 0);
     assert_int_equal (process_start_time (-1), 0);
@@ -100,7 +111,7 @@ static void
 a_process_is_held_until_it_ends (void **state)
 {
     pid_t child = idle_child (NULL);
-    struct pollfd at = {.fd = process_hold (child, process_start_time (child)), .events = POLLIN};
+    struct pollfd at = {.fd = hold (child, process_start_time (child)), .events = POLLIN};
 
     (void) state;
     assert_true (at.fd >= 0);
@@ -110,7 +121,7 @@ a_process_is_held_until_it_ends (void **state)
     assert_int_equal (poll (&at, 1, 5000), 1);
     (void) close (at.fd);
     child = idle_child (NULL);
-    at.fd = process_hold (child, 0);
+    at.fd = hold (child, 0);
     assert_true (at.fd >= 0);
     (void) close (at.fd);
     end (child);
@@ -125,13 +136,13 @@ who_has_the_pid_but_not_the_start_is_not_held (void **state)
     int lowest = dup (0);
 
     (void) state;
-    assert_int_equal (process_hold (child, start - 1), -1);
-    assert_int_equal (process_hold (child, start + 1), -1);
-    assert_int_equal (process_hold (child, 1), -1);
+    assert_int_equal (hold (child, start - 1), -1);
+    assert_int_equal (hold (child, start + 1), -1);
+    assert_int_equal (hold (child, 1), -1);
     end (child);
-    assert_int_equal (process_hold (child, start), -1);
-    assert_int_equal (process_hold (0, 0), -1);
-    assert_int_equal (process_hold (-1, 0), -1);
+    assert_int_equal (hold (child, start), -1);
+    assert_int_equal (hold (0, 0), -1);
+    assert_int_equal (hold (-1, 0), -1);
     /* No descriptor is left behind by any of these.  */
     (void) close (lowest);
     assert_int_equal (dup (0), lowest);
