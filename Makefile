@@ -70,13 +70,16 @@ $(BUILD)/obj/%.o: %.c Makefile
 
 # --- packages, manual pages, installation, demonstration ---
 
-# DEMO_DEPS are those of `make demo`, which need not be a whole test bench.
+# DEMO_DEPS are those of `make demo`, which need not be a whole test bench. Docker's own packages bring a runc, and
+# would be removed by Debian's.
 BUILD_DEPS := gcc make pkgconf libc6-dev libjansson-dev libcap-dev libdrm-dev libsystemd-dev libsmartcols-dev scdoc
-DEMO_DEPS  := $(BUILD_DEPS) busybox-static jq runc util-linux mount
-CHECK_DEPS := $(DEMO_DEPS) crun bats mmdebstrap libcmocka-dev python3 systemd strace
+DEMO_DEPS  := $(BUILD_DEPS) busybox-static jq util-linux mount procps \
+              $(if $(shell sh -c 'command -v runc || command -v crun'),,runc)
+CHECK_DEPS := $(DEMO_DEPS) $(if $(shell sh -c 'command -v runc'),,runc) crun bats mmdebstrap libcmocka-dev python3 systemd strace
 LINT_DEPS  := clang clang-format clang-tidy cppcheck shellcheck libcmocka-dev
 
-# Asks the network only where something is missing. The first try is with the package lists that are there.
+# Asks the network only where something is missing. The first try is with the package lists that are there. Never
+# takes a package away.
 define install_packages
 @command -v dpkg-query >/dev/null || { echo "no Debian: see that you have what these packages have: $(1)"; exit 0; }; \
 for p in $(1); do \
@@ -86,12 +89,16 @@ done; \
 echo "installing:$$missing"; \
 [ "$$(id -u)" -eq 0 ] || { echo "this needs root: apt-get install$$missing" >&2; exit 1; }; \
 export DEBIAN_FRONTEND=noninteractive; \
-set -- apt-get -qq install -y --no-install-recommends $$missing; \
-"$$@" >/dev/null 2>&1 || { apt-get -qq update && "$$@" >/dev/null; }
+set -- apt-get -qq install -y --no-install-recommends --no-remove $$missing; \
+"$$@" >/dev/null 2>&1 || { apt-get -qq update && "$$@" >/dev/null; } || \
+    { echo "not installed:$$missing (nothing is installed that would remove a package of yours)" >&2; exit 1; }
 endef
 
 deps:  ## installs the Debian packages that building and testing need, where they are missing
 	$(call install_packages,$(CHECK_DEPS))
+
+deps-build:  ## those that building needs
+	$(call install_packages,$(BUILD_DEPS))
 
 deps-demo:
 	$(call install_packages,$(DEMO_DEPS))
@@ -124,6 +131,8 @@ install: all man  ## to PREFIX (/usr/local), below DESTDIR
 	install -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)'
 
 uninstall:  ## takes away what install put there
+	@if [ -z '$(DESTDIR)' ] && grep -qs dri-runtime /etc/docker/daemon.json; then \
+	    echo 'Docker still uses it: drictl uninstall docker first' >&2; exit 1; fi
 	rm -f $(foreach p,$(PROGRAMS),'$(DESTDIR)$(BINDIR)/$(p)') \
 	    $(foreach d,$(notdir $(DOCUMENTS)),'$(DESTDIR)$(DOCDIR)/$(d)')
 	for unit in packaging/*.service packaging/*.socket packaging/*.mount; do \
@@ -132,7 +141,7 @@ uninstall:  ## takes away what install put there
 	for page in $(MAN_PAGES); do rm -f '$(DESTDIR)$(MANDIR)'/man"$${page##*.}"/"$$page"; done
 	[ ! -d '$(DESTDIR)$(DOCDIR)' ] || rmdir --ignore-fail-on-non-empty '$(DESTDIR)$(DOCDIR)'
 
-.PHONY: deps deps-demo deps-lint demo man install uninstall
+.PHONY: deps deps-build deps-demo deps-lint demo man install uninstall
 
 # --- tests ---
 
@@ -198,6 +207,7 @@ ENGINE_SUITES := $(wildcard tests/engine-host/*.bats)
 check:  ## unit, integration and engine tests; SANITIZE=1 with ASan and UBSan (in a BUILD of its own)
 	$(MAKE) deps
 	$(MAKE) tests man
+	@tests/engine-host/build >/dev/null
 	@BUILD=$(abspath $(BUILD)) tests/check \
 	    $(foreach t,$(UNITS),'CMOCKA_MESSAGE_OUTPUT=TAP $(t)') \
 	    $(foreach t,$(FUZZERS),'$(BUILD)/tests/$(t) tests/fuzz/corpus/$(t)') \

@@ -10,8 +10,8 @@
  * is a zombie.  */
 uint64_t process_start_time (pid_t pid);
 
-/* A pidfd of the process that has this pid and started then (0: whenever); the caller's to close. -1: gone.
- */
-int process_hold (pid_t pid, uint64_t start);
+/* A pidfd of the process that has this pid and started then; the caller's to close. *start 0: whenever, and
+ * it is set to when. -1: gone.  */
+int process_hold (pid_t pid, uint64_t *start);
 
 #endif

@@ -75,8 +75,9 @@ map_to_json (const struct id_map *map, unsigned n)
     json_t *json = json_array ();
 
     for (unsigned i = 0; i < n; i++)
-        (void) json_array_append_new (json, json_pack ("[III]", (json_int_t) map[i].container,
-                                                       (json_int_t) map[i].host, (json_int_t) map[i].size));
+        (void) json_array_append_new (
+            json, json_pack ("{s:I s:I s:I}", "container", (json_int_t) map[i].container, "host",
+                             (json_int_t) map[i].host, "size", (json_int_t) map[i].size));
     return json;
 }
 
@@ -128,9 +129,9 @@ map_from_json (struct id_map *map, unsigned *n, const json_t *json, const char *
     if (json_array_size (json) > ID_MAPS_MAX)
         return error_set (err, 0, "workload.%s has more than %d lines", what, ID_MAPS_MAX);
     json_array_foreach ((json_t *) json, i, line) {
-        if (get_id (json_array_get (line, 0), what, &map[i].container, err) < 0
-            || get_id (json_array_get (line, 1), what, &map[i].host, err) < 0
-            || get_number (json_array_get (line, 2), what, UINT32_MAX, &map[i].size, err) < 0)
+        if (get_id (json_object_get (line, "container"), what, &map[i].container, err) < 0
+            || get_id (json_object_get (line, "host"), what, &map[i].host, err) < 0
+            || get_number (json_object_get (line, "size"), what, UINT32_MAX, &map[i].size, err) < 0)
             return -1;
     }
     *n = (unsigned) json_array_size (json);

@@ -122,7 +122,8 @@ a_workload_survives_the_wire (void **state)
     (void) state;
     assert_json (json,
                  "{'uid': 0, 'gid': 4294967294, 'gids': [44, 992], 'puid': 1000, 'pgid': 1001,"
-                 " 'uid_map': [[0, 100000, 65536], [70000, 1000, 1]], 'gid_map': [[0, 0, 4294967295]]}");
+                 " 'uid_map': [{'container': 0, 'host': 100000, 'size': 65536}, {'container': 70000, 'host': "
+                 "1000, 'size': 1}], 'gid_map': [{'container': 0, 'host': 0, 'size': 4294967295}]}");
     assert_ok (workload_from_json (&back, json, &err));
     assert_memory_equal (&w, &back, sizeof w);
     json_decref (json);
@@ -170,9 +171,12 @@ a_hostile_workload_is_refused (void **state)
         {"{'uid': 0, 'gid': 0, 'puid': 'x', 'pgid': 1}", "workload.puid"},
         {"{'uid': 0, 'gid': 0, 'uid_map': [[0, 1]]}", "workload.uid_map"},
         {"{'uid': 0, 'gid': 0, 'uid_map': [7]}", "workload.uid_map"},
-        {"{'uid': 0, 'gid': 0, 'uid_map': [[0, 4294967295, 1]]}", "workload.uid_map"},
-        {"{'uid': 0, 'gid': 0, 'uid_map': [[0, 0, 4294967296]]}", "workload.uid_map"},
-        {"{'uid': 0, 'gid': 0, 'uid_map': [], 'gid_map': [[-1, 0, 1]]}", "workload.gid_map"},
+        {"{'uid': 0, 'gid': 0, 'uid_map': [{'container': 0, 'host': 4294967295, 'size': 1}]}",
+         "workload.uid_map"},
+        {"{'uid': 0, 'gid': 0, 'uid_map': [{'container': 0, 'host': 0, 'size': 4294967296}]}",
+         "workload.uid_map"},
+        {"{'uid': 0, 'gid': 0, 'uid_map': [], 'gid_map': [{'container': -1, 'host': 0, 'size': 1}]}",
+         "workload.gid_map"},
     };
 
     (void) state;
