@@ -69,10 +69,11 @@ open_patiently (int root, const struct grant_node *node, long deadline, struct e
 
     for (;;) {
         int fd = node_open (root, node, err);
+        long left = deadline - now_ms ();
 
-        if (fd >= 0 || !may_pass (err->status) || now_ms () + pause > deadline)
+        if (fd >= 0 || !may_pass (err->status) || left <= 0)
             return fd;
-        (void) poll (NULL, 0, (int) pause);
+        (void) poll (NULL, 0, (int) (pause < left ? pause : left));
         pause = pause * 2 > RETRY_LAST_MS ? RETRY_LAST_MS : pause * 2;
     }
 }

@@ -467,7 +467,7 @@ broker_refuses ()
 	ln -s "$root" "$scratch/link"
 	broker_refuses "$scratch/link" --lease-root "$scratch/link"
 	chmod 777 "$root"
-	broker_refuses 'others may write' --lease-root "$root"
+	broker_refuses "root's alone" --lease-root "$root"
 	chmod 700 "$root"
 	chown 1000 "$root"
 	broker_refuses "$root" --lease-root "$root"

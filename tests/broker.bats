@@ -595,7 +595,7 @@ write_module ()
 		changes = [('container', None), ('container', {}), ('container', {'id': 7}), ('container', {'id': ''}), ('workload', None), ('workload', []),
 		           ('workload', {'uid': -1, 'gid': 0}), ('workload', {'uid': 0}), ('workload', {'uid': 2**32 - 1, 'gid': 0}), ('workload', {'uid': 0, 'gid': 0, 'gids': [-1]}),
 		           ('workload', {'uid': 0, 'gid': 0, 'gids': list(range(5000))}), ('workload', {'uid': 0, 'gid': 0, 'uid_map': [[0]]}),
-		           ('workload', {'uid': 0, 'gid': 0, 'uid_map': [{'container': 0, 'host': 0, 'size': 1}] * 5000}), ('request', None), ('request', []), ('request', {'gpu': 7}),
+		           ('workload', {'uid': 0, 'gid': 0, 'uid_map': [{'container': 0, 'host': 0, 'size': 1}] * 400}), ('request', None), ('request', []), ('request', {'gpu': 7}),
 		           ('request', {'x': 'y'}), ('request', {'gpu': '../..'}), ('request', {'slots': '-1'}), ('request', {'wait': '99999s'})]
 		c = Client(b)
 		for key, value in changes:
@@ -611,12 +611,12 @@ write_module ()
 	END
 }
 
-@test "the 65th connection waits until one goes" {
+@test "320 connections are served, 64 and one for each lease; the next waits until one goes" {
 	python <<-'END'
 		b = Broker()
-		clients = [Client(b) for _ in range(64)]
+		clients = [Client(b) for _ in range(320)]
 		for c in clients:
-		    c.acquire('c', wait='0s', access='monitor')
+		    c.call('org.varlink.service.GetInfo')
 		late = Client(b)
 		late.send('Status')
 		late.silent(0.5)

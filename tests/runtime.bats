@@ -894,7 +894,7 @@ exec_process ()
 		dri_runtime run --bundle "$bundle" "$RUNTIME"
 		wait_until 5 no_lease
 	done
-	assert_equal "$(pgrep -x dri-hook; pgrep -x dri-runtime)" ''
+	assert_equal "$(pgrep -f "^$BUILD/dri-(hook|runtime)")$(pgrep -f "dri-hook.*$scratch")" ''
 }
 
 @test "thirty opted-in containers leave no lease, directory, descriptor or zombie" {

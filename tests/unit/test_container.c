@@ -203,11 +203,11 @@ more_than_the_tables_hold_is_refused (void **state)
     for (unsigned i = 0; i < WORKLOAD_GIDS_MAX; i++)
         (void) json_array_append_new (gids, json_integer (i));
     for (unsigned i = 0; i < ID_MAPS_MAX; i++)
-        (void) json_array_append_new (map, parse ("[0, 0, 1]"));
+        (void) json_array_append_new (map, parse ("{'container': 0, 'host': 0, 'size': 1}"));
     assert_ok (workload_from_json (&w, json, &err));
     assert_int_equal (w.n_gids, WORKLOAD_GIDS_MAX);
     assert_int_equal (w.n_uid_map, ID_MAPS_MAX);
-    (void) json_array_append_new (map, parse ("[0, 0, 1]"));
+    (void) json_array_append_new (map, parse ("{'container': 0, 'host': 0, 'size': 1}"));
     assert_refused (workload_from_json (&w, json, &err), "uid_map has more than 16 lines");
     (void) json_array_append_new (gids, json_integer (7));
     assert_refused (workload_from_json (&w, json, &err), "gids has more than 64 entries");
