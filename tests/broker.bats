@@ -440,7 +440,8 @@ write_module ()
 		assert 0.9 < time.monotonic() - began < 2.5 and 'holder' in reason and 'waited 1 s' in reason, reason
 		assert b.queue() == []
 		# Without a GPU instead, where the label says so.
-		grant = Client(b).acquire('without', wait='0s', on_failure='start-without')
+		c = Client(b)
+		grant = c.acquire('without', wait='0s', on_failure='start-without')
 		assert grant['nodes'] == [] and 'holder' in grant['reason'] and grant['gpus'] == ''
 		assert os.listdir(grant['directory']) == []
 	END
@@ -1121,7 +1122,7 @@ a_journal ()
 	python <<-'END'
 		b = Broker()
 		def figures():
-		    private = sum(int(l.split()[1]) for l in open('/proc/%d/smaps_rollup' % b.process.pid) if l.startswith('Private'))
+		    private = sum(int(l.split()[1]) for l in open('/proc/%d/smaps_rollup' % b.process.pid) if l.startswith('Private_Dirty'))
 		    return len(os.listdir('/proc/%d/fd' % b.process.pid)), private
 		def round():
 		    p = process()

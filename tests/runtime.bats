@@ -693,7 +693,7 @@ without_lease () { sed -E 's/[0-9a-f]{32}/LEASE/g' "$1"; }
 
 @test "editing twice is editing once" {
 	quick_bundle b true
-	edited nodes=render,card gpu=all
+	edited nodes=render,card gpu=all wait=0s
 	local once
 	once=$(without_lease "$bundle/config.json")
 	bare create --bundle "$bundle" edited
