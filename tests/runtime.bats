@@ -546,7 +546,7 @@ console_socket ()
 	local child
 	child=$(children "$background")
 	child=${child// }
-	kill -s TSTP "$background"
+	kill -s STOP "$child"
 	wait_until 5 process_state "$child" T
 	wait_until 5 process_state "$background" T
 	kill -s CONT "$background"
