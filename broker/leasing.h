@@ -20,7 +20,7 @@
 #include "leasedir.h"
 
 /* Each waiter has a connection: some of CONNECTIONS_MAX stay free for those who let go and those who look. */
-enum { WAITERS_MAX = 48, REFUSALS_MAX = 32 };
+enum { WAITERS_MAX = 64, REFUSALS_MAX = 32 };
 
 /* An Acquire whose turn has not come.  */
 struct waiter {

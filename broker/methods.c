@@ -175,7 +175,7 @@ activate (struct methods *m, struct connection *c, json_t *parameters)
     if (json_is_null (verdict))
         verdict = NULL;
     if (pid <= 0 || pid > INT32_MAX || (verdict && !parse_readiness (&ready, verdict))) {
-        invalid (c, verdict ? "ready" : "pid");
+        invalid (c, pid <= 0 || pid > INT32_MAX ? "pid" : "ready");
         return;
     }
     lease = named_lease (m, c, parameters);
