@@ -509,7 +509,7 @@ write_module ()
 		    except Refused as e:
 		        assert 'wait for a GPU already' in e.args[1]['reason'], e.args
 		        break
-		assert len(waiting) < 64, len(waiting)
+		assert len(waiting) == 64, len(waiting)
 		# A hook, a poststop, and drictl status: else who holds could never let go.
 		assert len(b.queue()) == len(waiting)
 		p = process()
