@@ -106,6 +106,18 @@ leasedir_make (const struct leasedir *dir, const char *id, const struct layout *
     return 0;
 }
 
+/* NULL where it is no directory, or a link to one.  */
+static DIR *
+open_directory (int parent, const char *name)
+{
+    int fd = openat (parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *entries = fd >= 0 ? fdopendir (fd) : NULL;
+
+    if (!entries && fd >= 0)
+        (void) close (fd);
+    return entries;
+}
+
 static void remove_below (int parent, const char *name, unsigned depth);
 
 static void
@@ -123,18 +135,14 @@ static void
 remove_below (int parent, const char *name, unsigned depth)
 {
     enum { DEPTH_MAX = 64 };
-    int fd = depth < DEPTH_MAX ? openat (parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-    DIR *entries = fd >= 0 ? fdopendir (fd) : NULL;
+    DIR *entries = depth < DEPTH_MAX ? open_directory (parent, name) : NULL;
     const struct dirent *entry;
 
-    if (!entries) {
-        if (fd >= 0)
-            (void) close (fd);
+    if (!entries)
         return;
-    }
     for (entry = readdir (entries); entry; entry = readdir (entries))
         if (strcmp (entry->d_name, ".") != 0 && strcmp (entry->d_name, "..") != 0)
-            remove_entry (fd, entry->d_name, depth + 1);
+            remove_entry (dirfd (entries), entry->d_name, depth + 1);
     (void) closedir (entries);
 }
 
@@ -160,20 +168,16 @@ is_expected (int fd, const char *name, const struct layout *layout)
 bool
 leasedir_shows (const struct leasedir *dir, const char *id, const struct layout *layout)
 {
-    int fd = openat (dir->root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *entries = fd >= 0 ? fdopendir (fd) : NULL;
+    DIR *entries = open_directory (dir->root, id);
     const struct dirent *entry;
     bool same = entries;
     unsigned nodes = 0;
 
-    if (!entries) {
-        if (fd >= 0)
-            (void) close (fd);
+    if (!entries)
         return false;
-    }
     for (entry = readdir (entries); entry && same; entry = readdir (entries))
         if (entry->d_type != DT_DIR) {
-            same = is_expected (fd, entry->d_name, layout);
+            same = is_expected (dirfd (entries), entry->d_name, layout);
             nodes++;
         }
     (void) closedir (entries);
@@ -216,15 +220,11 @@ leasedir_exists (const struct leasedir *dir, const char *id)
 void
 leasedir_sweep (const struct leasedir *dir, bool (*keep) (void *userdata, const char *id), void *userdata)
 {
-    int fd = openat (dir->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *entries = fd >= 0 ? fdopendir (fd) : NULL;
+    DIR *entries = open_directory (dir->root, ".");
     const struct dirent *entry;
 
-    if (!entries) {
-        if (fd >= 0)
-            (void) close (fd);
+    if (!entries)
         return;
-    }
     for (entry = readdir (entries); entry; entry = readdir (entries))
         if (strlen (entry->d_name) == 32 && strspn (entry->d_name, "0123456789abcdef") == 32
             && !keep (userdata, entry->d_name))
