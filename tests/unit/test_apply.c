@@ -579,6 +579,36 @@ unknown_fields_their_order_and_numbers_survive (void **state)
 }
 
 static void
+a_dev_that_is_shared_with_the_host_is_refused (void **state)
+{
+    static const struct {
+        const char *mount;
+        bool refused;
+    } cases[] = {
+        {"{'destination': '/dev', 'options': ['rbind', 'rshared']}", true},
+        {"{'destination': '/dev/', 'options': ['bind', 'shared']}", true},
+        {"{'destination': '/', 'options': ['rshared']}", true},
+        {"{'destination': '/dev', 'options': ['rbind', 'rslave']}", false},
+        {"{'destination': '/data', 'options': ['rshared']}", false},
+        {"{'destination': '/dev'}", false},
+    };
+    char text[256];
+
+    (void) state;
+    for (size_t i = 0; i < countof (cases); i++) {
+        json_t *spec;
+
+        (void) snprintf (text, sizeof text, "{'mounts': [%s]}", cases[i].mount);
+        spec = parse (text);
+        if (cases[i].refused)
+            assert_refused (apply_grant (spec, &grant, &req, &workload, &hook, &err), "shared with the host");
+        else
+            assert_ok (apply_grant (spec, &grant, &req, &workload, &hook, &err));
+        json_decref (spec);
+    }
+}
+
+static void
 a_malformed_spec_is_refused_and_named (void **state)
 {
     static const struct {
@@ -718,6 +748,7 @@ main (void)
         apply_test (twice_is_once_with_stand_ins_and_aliases_in_any_order),
         apply_test (the_second_lease_takes_the_place_of_the_first),
         apply_test (unknown_fields_their_order_and_numbers_survive),
+        apply_test (a_dev_that_is_shared_with_the_host_is_refused),
         apply_test (a_malformed_spec_is_refused_and_named),
         apply_test (null_is_as_good_as_missing),
         apply_test (odd_entries_are_survived),
