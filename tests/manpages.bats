@@ -38,7 +38,7 @@ section () { awk -v name="# $1" '/^# / { on = ($0 == name) } on'; }
 	for page in "${pages[@]}"; do
 		run grep -nE '.{125}' "$(source_of "$page")"
 		assert_failure 1
-		run grep -nE '/home/|/root/|/work/' "$(source_of "$page")"
+		run grep -nE '/home/|/root/' "$(source_of "$page")"
 		assert_failure 1
 	done
 }
