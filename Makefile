@@ -6,6 +6,7 @@ MANDIR      ?= $(PREFIX)/share/man
 DOCDIR      ?= $(PREFIX)/share/doc/dri-broker
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+COMPDIR     ?= $(PREFIX)/share/bash-completion/completions
 ifdef SANITIZE
 BUILD       ?= build/sanitize
 else
@@ -33,18 +34,19 @@ ALL_CFLAGS = -std=gnu17 $(CFLAGS) $(WARNINGS) $(HARDENING) -I. -D_GNU_SOURCE -DV
              $(shell $(PKG_CONFIG) --cflags $(PKGS)) -MMD -MP
 ALL_LDFLAGS = $(LDFLAGS) $(HARDENING) $(SAN_LIBS) -Wl,-z,relro,-z,now
 
-PKGS := jansson libcap libdrm libsystemd smartcols
+PKGS := jansson libcap libdrm libseccomp libsystemd smartcols
 
 # What every program is made of, and what each adds. The doors are static: nothing of a container, and no library
 # path, can get into them, and they start in half the time.
-BASE    := oci/error.c oci/file.c oci/document.c oci/config.c oci/request.c oci/container.c oci/grant.c
+BASE    := oci/error.c oci/file.c oci/document.c oci/config.c oci/request.c oci/container.c oci/grant.c oci/writer.c
 CLIENT  := broker/client.c broker/message.c
 RUNTIME := oci/runtime.c oci/apply.c oci/cmdline.c oci/engine.c oci/glance.c oci/image.c oci/log.c oci/program.c oci/running.c \
            oci/spec.c oci/supervise.c
 HOOK    := hook/hook.c hook/gate.c hook/node.c hook/state.c hook/workload.c
-BROKER  := broker/broker.c broker/alarm.c broker/arbiter.c broker/gpu.c broker/hotplug.c broker/interface.c \
+BROKER  := broker/broker.c broker/alarm.c broker/arbiter.c broker/docker.c broker/gpu.c broker/hotplug.c broker/interface.c \
            broker/journal.c broker/layout.c broker/lease.c broker/leasedir.c broker/leasing.c broker/message.c \
-           broker/methods.c broker/process.c broker/recovery.c broker/scan.c broker/server.c broker/simulate.c
+           broker/methods.c broker/process.c broker/queue.c broker/recovery.c broker/scan.c broker/scope.c \
+           broker/server.c broker/simulate.c broker/subject.c broker/warden.c hook/device_cgroup.c
 DRICTL  := broker/drictl.c broker/daemon_json.c broker/explain.c broker/install_docker.c broker/print.c \
            broker/status.c
 
@@ -58,7 +60,7 @@ $(BUILD)/dri-runtime: $(call objects,$(RUNTIME) $(BASE) $(CLIENT))
 $(BUILD)/dri-hook: $(call objects,$(HOOK) $(BASE) $(CLIENT))
 	$(CC) $(ALL_LDFLAGS) $(STATIC) -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap)
 $(BUILD)/dri-broker: $(call objects,$(BROKER) $(BASE))
-	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libdrm libsystemd)
+	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libdrm libseccomp libsystemd)
 $(BUILD)/drictl: $(call objects,$(DRICTL) $(BASE) $(CLIENT))
 	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson smartcols)
 
@@ -72,10 +74,13 @@ $(BUILD)/obj/%.o: %.c Makefile
 
 # DEMO_DEPS are those of `make demo`, which need not be a whole test bench. Docker's own packages bring a runc, and
 # would be removed by Debian's.
-BUILD_DEPS := gcc make pkgconf libc6-dev libjansson-dev libcap-dev libdrm-dev libsystemd-dev libsmartcols-dev scdoc
+BUILD_DEPS := gcc make pkgconf libc6-dev libjansson-dev libcap-dev libdrm-dev libseccomp-dev libsystemd-dev libsmartcols-dev scdoc
+DEB_DEPS   := build-essential debhelper
 DEMO_DEPS  := $(BUILD_DEPS) busybox-static jq util-linux mount procps \
               $(if $(shell sh -c 'command -v runc || command -v crun'),,runc)
-CHECK_DEPS := $(DEMO_DEPS) $(if $(shell sh -c 'command -v runc'),,runc) crun bats mmdebstrap libcmocka-dev python3 systemd strace
+CHECK_DEPS := $(DEMO_DEPS) $(if $(shell sh -c 'command -v runc'),,runc) crun bats mmdebstrap libcmocka-dev python3 systemd strace \
+              $(DEB_DEPS) lintian
+VM_DEPS    := $(DEB_DEPS) qemu-system-x86 mmdebstrap e2fsprogs bats jq python3 util-linux
 LINT_DEPS  := clang clang-format clang-tidy cppcheck shellcheck libcmocka-dev
 
 # Asks the network only where something is missing. The first try is with the package lists that are there. Never
@@ -102,6 +107,10 @@ deps-build:  ## those that building needs
 
 deps-demo:
 	$(call install_packages,$(DEMO_DEPS))
+deps-deb:  ## those that the Debian package needs
+	$(call install_packages,$(BUILD_DEPS) $(DEB_DEPS))
+deps-vm:
+	$(call install_packages,$(VM_DEPS))
 deps-lint:
 	$(call install_packages,$(BUILD_DEPS) $(LINT_DEPS))
 
@@ -115,17 +124,19 @@ man: $(MAN_PAGES:%=$(BUILD)/man/%)  ## the manual pages
 
 $(BUILD)/man/%: packaging/man/%.scd
 	@mkdir -p $(@D)
-	scdoc <$< >$@
+	{ printf "'%s\n" '\" t' && scdoc <$<; } >$@ # has tables, the first line says
 
 # The programs find each other by being in the same folder. The mount unit's name has a backslash, which make would
 # take for its own, so the shell lists the units.
 install: all man  ## to PREFIX (/usr/local), below DESTDIR
-	install -d $(foreach d,$(BINDIR) $(UNITDIR) $(SYSUSERSDIR) $(DOCDIR),'$(DESTDIR)$(d)')
+	install -d $(foreach d,$(BINDIR) $(UNITDIR) $(SYSUSERSDIR) $(COMPDIR) $(DOCDIR),'$(DESTDIR)$(d)')
 	install -m 755 $(PROGRAMS:%=$(BUILD)/%) '$(DESTDIR)$(BINDIR)'
 	for unit in packaging/*.service packaging/*.socket packaging/*.mount; do \
 	    sed 's|@BINDIR@|$(BINDIR)|g' "$$unit" | \
 	        install -m 644 /dev/stdin '$(DESTDIR)$(UNITDIR)'/"$${unit##*/}" || exit 1; done
 	install -m 644 packaging/dri-broker.sysusers.conf '$(DESTDIR)$(SYSUSERSDIR)/dri-broker.conf'
+	install -m 644 packaging/completion/drictl.bash '$(DESTDIR)$(COMPDIR)/drictl'
+	ln -sf drictl '$(DESTDIR)$(COMPDIR)/dri-broker'
 	for page in $(MAN_PAGES); do \
 	    install -D -m 644 $(BUILD)/man/$$page '$(DESTDIR)$(MANDIR)'/man"$${page##*.}"/"$$page" || exit 1; done
 	install -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)'
@@ -137,11 +148,15 @@ uninstall:  ## takes away what install put there
 	    $(foreach d,$(notdir $(DOCUMENTS)),'$(DESTDIR)$(DOCDIR)/$(d)')
 	for unit in packaging/*.service packaging/*.socket packaging/*.mount; do \
 	    rm -f '$(DESTDIR)$(UNITDIR)'/"$${unit##*/}"; done
-	rm -f '$(DESTDIR)$(SYSUSERSDIR)/dri-broker.conf'
+	rm -f '$(DESTDIR)$(SYSUSERSDIR)/dri-broker.conf' '$(DESTDIR)$(COMPDIR)/drictl' '$(DESTDIR)$(COMPDIR)/dri-broker'
 	for page in $(MAN_PAGES); do rm -f '$(DESTDIR)$(MANDIR)'/man"$${page##*.}"/"$$page"; done
 	[ ! -d '$(DESTDIR)$(DOCDIR)' ] || rmdir --ignore-fail-on-non-empty '$(DESTDIR)$(DOCDIR)'
 
-.PHONY: deps deps-build deps-demo deps-lint demo man install uninstall
+deb:  ## a package for Debian 12 and 13: build/dri-broker_VERSION_amd64.deb
+	@$(MAKE) --no-print-directory deps-deb
+	@packaging/build-deb $(VERSION) '$(abspath $(BUILD))'
+
+.PHONY: deps deps-build deps-deb deps-demo deps-lint demo man install uninstall deb
 
 # --- tests ---
 
@@ -206,13 +221,24 @@ ENGINE_SUITES := $(wildcard tests/engine-host/*.bats)
 
 check:  ## unit, integration and engine tests; SANITIZE=1 with ASan and UBSan (in a BUILD of its own)
 	$(MAKE) deps
-	$(MAKE) tests man
+	$(MAKE) tests man deb
 	@tests/engine-host/build >/dev/null
 	@BUILD=$(abspath $(BUILD)) tests/check \
 	    $(foreach t,$(UNITS),'CMOCKA_MESSAGE_OUTPUT=TAP $(t)') \
 	    $(foreach t,$(FUZZERS),'$(BUILD)/tests/$(t) tests/fuzz/corpus/$(t)') \
 	    $(foreach t,$(LOCAL_SUITES),'bats --tap $(t)') \
 	    $(foreach v,v2 v1,$(foreach t,$(ENGINE_SUITES),'tests/engine-host/run --cgroup $(v) bats --tap /src/$(t)'))
+
+GUEST_SUITES := $(wildcard tests/guest/*.bats)
+
+check-vm:  ## the package in a guest machine with real GPU drivers, udev, systemd and Docker; no KVM needed
+	$(MAKE) deps-vm
+	$(MAKE) deb $(BUILD)/tests/guest-gpu
+	@BUILD=$(abspath $(BUILD)) tests/check 'tests/guest/run $(GUEST_SUITES)'
+
+$(BUILD)/tests/guest-gpu: $(BUILD)/obj/tests/guest/gpu.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs libdrm)
 
 fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)  ## runs every fuzz target for T seconds (60)
 	@for f in $(FUZZERS); do \
@@ -227,12 +253,13 @@ help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .DEFAULT_GOAL := all
-.PHONY: all tests check fuzz clean help
+.PHONY: all tests check check-vm fuzz clean help
 
 # --- lint ---
 
-SOURCES := $(wildcard oci/*.[ch] broker/*.[ch] hook/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch])
-SCRIPTS := $(shell grep -lE '^\#!/(usr/)?bin/(env )?(ba)?sh' $(wildcard tests/* tests/*/* packaging/* .ci/*) 2>/dev/null)
+SOURCES := $(wildcard oci/*.[ch] broker/*.[ch] hook/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] \
+           tests/guest/*.[ch] tests/fixtures/*.[ch])
+SCRIPTS := $(shell grep -lE '^\#!/(usr/)?bin/(env )?(ba)?sh' $(wildcard tests/* tests/*/* packaging/* packaging/debian/* .ci/*) 2>/dev/null)
 # jansson's loops are not in sight of cppcheck; spec_get's NULL is a pointer wherever this can be built.
 CPPCHECK := --quiet --std=c11 --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
             --suppress=missingIncludeSystem --suppress=varFuncNullUB -I. -D_GNU_SOURCE -DVERSION='""' \

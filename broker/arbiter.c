@@ -19,27 +19,37 @@ decide (struct decision *out, enum verdict verdict, const char *format, ...)
     va_end (args);
 }
 
+/* Slots in use, of every GPU: counted once for a decision.  */
+struct usage {
+    unsigned used[GPUS_MAX];
+};
+
 /* Monitors count as no user; a lease without a GPU holds an empty set.  */
-static bool
-holds (const struct lease *lease, unsigned gpu)
+static struct usage
+count_usage (const struct gpus *gpus, const struct leases *leases)
 {
-    return lease->order.request.access != ACCESS_MONITOR && (lease->gpus & (1U << gpu));
+    struct usage usage = {{0}};
+    uint32_t exclusive = 0;
+    const struct lease *lease;
+
+    leases_foreach (leases, lease) {
+        if (lease->order.request.access == ACCESS_MONITOR)
+            continue;
+        if (lease->order.request.access == ACCESS_EXCLUSIVE)
+            exclusive |= lease->gpus;
+        for (uint32_t rest = lease->gpus; rest != 0; rest &= rest - 1)
+            usage.used[__builtin_ctz (rest)] += lease->order.request.slots;
+    }
+    for (unsigned i = 0; i < GPUS_MAX; i++)
+        if (exclusive & (1U << i))
+            usage.used[i] = gpus->table[i].slots;
+    return usage;
 }
 
 unsigned
 arbiter_used (const struct gpus *gpus, const struct leases *leases, unsigned gpu)
 {
-    const struct lease *lease;
-    unsigned used = 0;
-
-    leases_foreach (leases, lease) {
-        if (!holds (lease, gpu))
-            continue;
-        if (lease->order.request.access == ACCESS_EXCLUSIVE)
-            return gpus->table[gpu].slots;
-        used += lease->order.request.slots;
-    }
-    return used;
+    return count_usage (gpus, leases).used[gpu];
 }
 
 static uint32_t
@@ -74,29 +84,27 @@ wants_all (const struct request *req)
 }
 
 static bool
-has_room (const struct gpus *gpus, const struct leases *leases, const struct request *req, unsigned gpu)
+has_room (const struct gpus *gpus, const struct usage *usage, const struct request *req, unsigned gpu)
 {
-    unsigned used = arbiter_used (gpus, leases, gpu);
-
     if (req->access == ACCESS_EXCLUSIVE)
-        return used == 0;
-    return used + req->slots <= gpus->table[gpu].slots;
+        return usage->used[gpu] == 0;
+    return usage->used[gpu] + req->slots <= gpus->table[gpu].slots;
 }
 
 static uint32_t
-roomy (const struct gpus *gpus, const struct leases *leases, const struct request *req, uint32_t among)
+roomy (const struct gpus *gpus, const struct usage *usage, const struct request *req, uint32_t among)
 {
     uint32_t set = 0;
 
     for (unsigned i = 0; i < GPUS_MAX; i++)
-        if ((among & (1U << i)) && has_room (gpus, leases, req, i))
+        if ((among & (1U << i)) && has_room (gpus, usage, req, i))
             set |= 1U << i;
     return set;
 }
 
 /* The GPU of the set with the largest share of its slots free; the first of equals.  */
 static unsigned
-least_loaded (const struct gpus *gpus, const struct leases *leases, uint32_t set)
+least_loaded (const struct gpus *gpus, const struct usage *usage, uint32_t set)
 {
     unsigned best = GPUS_MAX, best_used = 0;
 
@@ -105,7 +113,7 @@ least_loaded (const struct gpus *gpus, const struct leases *leases, uint32_t set
 
         if (!(set & (1U << i)))
             continue;
-        used = arbiter_used (gpus, leases, i);
+        used = usage->used[i];
         if (best == GPUS_MAX || used * gpus->table[best].slots < best_used * gpus->table[i].slots) {
             best = i;
             best_used = used;
@@ -129,14 +137,14 @@ names_of_holders (const struct leases *leases, uint32_t gpus, char *out, size_t 
 }
 
 static void
-say_busy (const struct gpus *gpus, const struct leases *leases, const struct request *req, uint32_t reserved,
-          struct decision *out)
+say_busy (const struct gpus *gpus, const struct leases *leases, const struct usage *usage,
+          const struct request *req, uint32_t reserved, struct decision *out)
 {
     char names[64], holders[128];
 
     gpus_names (gpus, out->candidates, names, sizeof names);
     names_of_holders (leases, out->candidates, holders, sizeof holders);
-    if (holders[0] == '\0' || (roomy (gpus, leases, req, out->candidates) & reserved))
+    if (holders[0] == '\0' || (roomy (gpus, usage, req, out->candidates) & reserved))
         decide (out, VERDICT_WAIT, "%s: others wait for it already", names);
     else if (req->access == ACCESS_EXCLUSIVE)
         decide (out, VERDICT_WAIT, "%s cannot be had exclusively: held by %s", names, holders);
@@ -184,10 +192,11 @@ static void
 decide_all (const struct gpus *gpus, const struct leases *leases, const struct request *req,
             uint32_t reserved, struct decision *out)
 {
+    const struct usage usage = count_usage (gpus, leases);
     char names[96];
 
-    if (roomy (gpus, leases, req, out->candidates & ~reserved) != out->candidates) {
-        say_busy (gpus, leases, req, reserved, out);
+    if (roomy (gpus, &usage, req, out->candidates & ~reserved) != out->candidates) {
+        say_busy (gpus, leases, &usage, req, reserved, out);
         return;
     }
     out->gpus = out->candidates;
@@ -200,19 +209,21 @@ static void
 decide_one (const struct gpus *gpus, const struct leases *leases, const struct request *req,
             uint32_t reserved, struct decision *out)
 {
+    const struct usage usage = count_usage (gpus, leases);
+
     for (unsigned i = 0; i < req->n_selectors; i++) {
         uint32_t fitting = matching (gpus, out->candidates, &req->selectors[i]);
-        uint32_t free_ones = roomy (gpus, leases, req, fitting & ~reserved);
-        unsigned gpu = least_loaded (gpus, leases, free_ones);
+        uint32_t free_ones = roomy (gpus, &usage, req, fitting & ~reserved);
+        unsigned gpu = least_loaded (gpus, &usage, free_ones);
 
         if (gpu == GPUS_MAX)
             continue;
         out->gpus = 1U << gpu;
         decide (out, VERDICT_GRANT, "%s fits \"%s\" and had %u of %u slots in use", gpus->table[gpu].name,
-                req->selectors[i].text, arbiter_used (gpus, leases, gpu), gpus->table[gpu].slots);
+                req->selectors[i].text, usage.used[gpu], gpus->table[gpu].slots);
         return;
     }
-    say_busy (gpus, leases, req, reserved, out);
+    say_busy (gpus, leases, &usage, req, reserved, out);
 }
 
 static void

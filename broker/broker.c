@@ -2,7 +2,8 @@
  *
  * Capabilities, from start to end (everything else is dropped before the first client is served):
  * - CAP_MKNOD: the nodes of lease directories;
- * - CAP_CHOWN: to give them to the workload.
+ * - CAP_CHOWN: to give them to the workload;
+ * - CAP_SYS_ADMIN, in the warden alone: the device filters of containers.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -25,12 +26,14 @@
 #include "leasing.h"
 #include "methods.h"
 #include "server.h"
+#include "warden.h"
 
 struct broker {
     sd_event *event;
     struct config config;
     struct gpus gpus;
     const char *fixture; /* --simulate */
+    struct warden warden;
     struct leasing leasing;
     struct server server;
     struct methods methods;
@@ -212,18 +215,23 @@ static int
 start (struct broker *b, const char *lease_root, struct error *err)
 {
     char journal[160];
-    int fd = take_socket (err), r;
+    int fd, r;
 
+    if (warden_start (&b->warden, err) < 0)
+        return -1;
+    fd = take_socket (err);
     if (fd < 0)
         return -1;
     (void) umask (0);
     r = sd_event_default (&b->event);
     if (r < 0)
         return error_set (err, -r, "event loop");
-    if (drop_privileges (err) < 0 || watch_signals (b, err) < 0 || look_for_gpus (b, err) < 0)
+    if (drop_privileges (err) < 0 || warden_watch (&b->warden, b->event, err) < 0
+        || watch_signals (b, err) < 0 || look_for_gpus (b, err) < 0)
         return -1;
     b->leasing.config = &b->config;
     b->leasing.gpus = &b->gpus;
+    b->leasing.warden = &b->warden;
     b->methods =
         (struct methods){.leasing = &b->leasing, .server = &b->server, .reload = reload, .userdata = b};
     methods_init (&b->methods);

@@ -6,24 +6,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include "../oci/cleanup.h"
+#include "../oci/clock.h"
 #include "../oci/config.h"
 #include "interface.h"
 #include "message.h"
 
 /* A Status of all leases is larger than what the broker takes from us.  */
 enum { REPLY_BYTES_MAX = 4 << 20, CONNECT_TIMEOUT_MS = 5000 };
-
-static long
-now_ms (void)
-{
-    struct timespec t;
-
-    (void) clock_gettime (CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Sets the message for a broker that is not there, with the next step.  */
 static enum client_result
@@ -87,12 +78,12 @@ send_all (int fd, const char *data, size_t len)
 }
 
 static int
-wait_readable (int fd, long deadline)
+wait_readable (int fd, int64_t deadline)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
 
     for (;;) {
-        long left = deadline - now_ms ();
+        int64_t left = deadline - clock_ms ();
         int r = poll (&p, 1, left > 0 ? (int) left : 0);
 
         if (r > 0)
@@ -108,7 +99,7 @@ wait_readable (int fd, long deadline)
 
 /* Reads one message; the caller frees it. NULL with errno.  */
 static char *
-receive (int fd, long deadline, size_t *len)
+receive (int fd, int64_t deadline, size_t *len)
 {
     size_t room = 4096, used = 0;
     _cleanup_free_ char *buffer = malloc (room);
@@ -183,7 +174,7 @@ client_call (struct client *client, const char *method, json_t *parameters, unsi
         return CLIENT_REFUSED;
     }
     if (call && send_all (client->fd, call, len) == 0)
-        text = receive (client->fd, now_ms () + timeout_ms, &len);
+        text = receive (client->fd, clock_ms () + timeout_ms, &len);
     if (!text)
         return unreachable (errno, "does not answer", err);
     return read_reply (text, len, reply, err);

@@ -84,21 +84,6 @@ print_json (const json_t *json)
     (void) putchar ('\n');
 }
 
-/* For verbs with one switch. getopt says itself what it does not know.  */
-static int
-parse_switch (int argc, char **argv, const char *name, bool *set)
-{
-    const struct option options[] = {{name, no_argument, NULL, 1}, {0}};
-    int c;
-
-    while ((c = getopt_long (argc, argv, "", options, NULL)) != -1) {
-        if (c != 1)
-            return -1;
-        *set = true;
-    }
-    return 0;
-}
-
 static int
 check_arguments (const struct verb *verb, int given, int wanted)
 {
@@ -108,6 +93,22 @@ check_arguments (const struct verb *verb, int given, int wanted)
                         given < wanted ? "few" : "many", verb->name, verb->arguments);
 }
 
+/* For verbs with one switch and so many arguments, which stand from argv[optind] on then. getopt says itself
+ * what it does not know.  */
+static int
+read_arguments (const struct verb *verb, int argc, char **argv, const char *name, bool *set, int wanted)
+{
+    const struct option options[] = {{name, no_argument, NULL, 1}, {0}};
+    int c;
+
+    while ((c = getopt_long (argc, argv, "", options, NULL)) != -1) {
+        if (c != 1)
+            return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+        *set = true;
+    }
+    return check_arguments (verb, argc - optind, wanted);
+}
+
 static int
 run_status (const struct verb *verb, int argc, char **argv)
 {
@@ -115,9 +116,7 @@ run_status (const struct verb *verb, int argc, char **argv)
     bool json = false;
     int code;
 
-    if (parse_switch (argc, argv, "json", &json) < 0)
-        return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
-    code = check_arguments (verb, argc - optind, 0);
+    code = read_arguments (verb, argc, argv, "json", &json, 0);
     if (code == EXIT_GOOD)
         code = ask ("Status", NULL, &reply);
     if (code != EXIT_GOOD)
@@ -136,9 +135,7 @@ run_devices (const struct verb *verb, int argc, char **argv)
     bool json = false;
     int code;
 
-    if (parse_switch (argc, argv, "json", &json) < 0)
-        return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
-    code = check_arguments (verb, argc - optind, 0);
+    code = read_arguments (verb, argc, argv, "json", &json, 0);
     if (code == EXIT_GOOD)
         code = ask ("Status", NULL, &reply);
     if (code != EXIT_GOOD)
@@ -157,9 +154,7 @@ run_explain (const struct verb *verb, int argc, char **argv)
     bool json = false;
     int code;
 
-    if (parse_switch (argc, argv, "json", &json) < 0)
-        return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
-    code = check_arguments (verb, argc - optind, 1);
+    code = read_arguments (verb, argc, argv, "json", &json, 1);
     if (code == EXIT_GOOD)
         code = ask ("Explain", json_pack ("{ss}", "container", argv[optind]), &reply);
     if (code != EXIT_GOOD)
@@ -210,9 +205,7 @@ run_release (const struct verb *verb, int argc, char **argv)
     bool force = false;
     int code;
 
-    if (parse_switch (argc, argv, "force", &force) < 0)
-        return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
-    code = check_arguments (verb, argc - optind, 1);
+    code = read_arguments (verb, argc, argv, "force", &force, 1);
     if (code == EXIT_GOOD)
         code = find_kind (argv[optind], &kind);
     if (code == EXIT_GOOD)
@@ -420,7 +413,7 @@ run_uninstall (const struct verb *verb, int argc, char **argv)
 static const struct verb verbs[] = {
     {"status", "[--json]", "GPUs, leases, and who waits", run_status},
     {"devices", "[--json]", "GPUs and their device nodes", run_devices},
-    {"explain", "CONTAINER [--json]", "what it asked for and got, and why", run_explain},
+    {"explain", "CONTAINER|SERVICE [--json]", "what it asked for and got, and why", run_explain},
     {"release", "CONTAINER|LEASE [--force]", "end a lease", run_release},
     {"install", "docker [OPTION]...", "make dri-runtime known to Docker", run_install},
     {"uninstall", "docker [OPTION]...", "undo what install did", run_uninstall},

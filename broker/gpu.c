@@ -88,7 +88,8 @@ parse_config (const struct config *config, struct selector *selectors, struct er
         if (entry->name[0] && !gpu_name_valid (entry->name))
             return error_set (err, 0,
                               "configuration, gpus[%u].name: dri.gpu cannot ask for \"%s\"; take letters, "
-                              "digits, \".\", \"_\" and \"-\", but not \"any\", \"all\" or a node's name",
+                              "digits, \".\", \"_\" and \"-\", but not \"any\", \"all\", or what a node, "
+                              "a vendor or a driver is called",
                               i, entry->name);
     }
     return 0;

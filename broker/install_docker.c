@@ -12,9 +12,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "../oci/cleanup.h"
+#include "../oci/clock.h"
 #include "../oci/file.h"
 
 enum { CONFIG_MAX = 1 << 20, VALIDATE_MS = 30000 };
@@ -158,26 +158,17 @@ stat_like (const char *path, struct stat *like)
     *like = (struct stat){.st_mode = 0644, .st_uid = geteuid (), .st_gid = getegid ()};
 }
 
-static int64_t
-now_ms (void)
-{
-    struct timespec now;
-
-    (void) clock_gettime (CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Reads what the child says until it closes the pipe; more than fits is read and dropped. -1 with errno:
  * ETIMEDOUT after VALIDATE_MS.  */
 static int
 read_output (int fd, char *output, size_t size)
 {
-    int64_t end = now_ms () + VALIDATE_MS;
+    int64_t end = clock_ms () + VALIDATE_MS;
     size_t used = 0;
 
     for (;;) {
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-        int64_t left = end - now_ms ();
+        int64_t left = end - clock_ms ();
         char chunk[512];
         ssize_t n;
 
@@ -424,9 +415,5 @@ docker_find_runtime (char *path, size_t size, struct error *err)
     self[n] = '\0';
     if (snprintf (path, size, "%s/dri-runtime", dirname (self)) < (int) size && is_program (path))
         return 0;
-#ifdef DRI_RUNTIME_PATH
-    if (snprintf (path, size, "%s", DRI_RUNTIME_PATH) < (int) size && is_program (path))
-        return 0;
-#endif
     return error_set (err, 0, "no dri-runtime beside drictl; name the installed one with --runtime");
 }

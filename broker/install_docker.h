@@ -39,7 +39,7 @@ int docker_uninstall (const struct docker_install *how, struct docker_outcome *o
 
 void docker_outcome_finish (struct docker_outcome *outcome);
 
-/* The dri-runtime beside this program, else the compiled-in DRI_RUNTIME_PATH. Errors: neither is there.  */
+/* The dri-runtime beside this program. Errors: there is none.  */
 int docker_find_runtime (char *path, size_t size, struct error *err);
 
 #endif

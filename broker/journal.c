@@ -8,7 +8,7 @@
 #include "../oci/cleanup.h"
 #include "../oci/file.h"
 
-enum { JOURNAL_BYTES_MAX = 64 << 20, JOURNAL_LONG = 1 << 20 };
+enum { JOURNAL_BYTES_MAX = 64 << 20, JOURNAL_SLACK = 1 << 20 };
 
 int
 journal_read (const char *path, void (*record) (void *userdata, json_t *record), void *userdata,
@@ -40,6 +40,19 @@ journal_read (const char *path, void (*record) (void *userdata, json_t *record),
     }
 }
 
+static int
+append_line (struct journal *journal, const char *text, size_t len, struct error *err)
+{
+    if (write_all (journal->fd, text, len) < 0) {
+        error_set (err, errno, "journal %s", journal->path);
+        if (ftruncate (journal->fd, (off_t) journal->bytes) < 0)
+            error_wrap (err, "and cannot be mended");
+        return -1;
+    }
+    journal->bytes += len;
+    return 0;
+}
+
 int
 journal_append (struct journal *journal, json_t *record, struct error *err)
 {
@@ -52,14 +65,19 @@ journal_append (struct journal *journal, json_t *record, struct error *err)
     /* The newline takes the place of the NUL: the record is one write.  */
     len = strlen (text);
     text[len++] = '\n';
-    if (write_all (journal->fd, text, len) < 0) {
-        error_set (err, errno, "journal %s", journal->path);
-        if (ftruncate (journal->fd, (off_t) journal->bytes) < 0)
-            error_wrap (err, "and cannot be mended");
-        return -1;
-    }
-    journal->bytes += len;
-    return 0;
+    return append_line (journal, text, len, err);
+}
+
+int
+journal_append_text (struct journal *journal, struct writer record, struct error *err)
+{
+    int r;
+
+    writer_words (&record, "\n");
+    r = record.text ? append_line (journal, record.text, record.len, err)
+                    : error_set (err, ENOMEM, "journal");
+    free (record.text);
+    return r;
 }
 
 int
@@ -86,6 +104,7 @@ journal_start (struct journal *journal, const char *path,
         return -1;
     }
     journal_close (journal);
+    fresh.needed = fresh.bytes;
     *journal = fresh;
     return 0;
 }
@@ -93,13 +112,13 @@ journal_start (struct journal *journal, const char *path,
 bool
 journal_is_long (const struct journal *journal)
 {
-    return journal->bytes > JOURNAL_LONG;
+    return journal->bytes > 2 * journal->needed + JOURNAL_SLACK;
 }
 
 void
 journal_close (struct journal *journal)
 {
-    if (journal->fd > 0)
+    if (journal->fd >= 0)
         (void) close (journal->fd);
     journal->fd = -1;
 }

@@ -10,11 +10,13 @@
 #include <stddef.h>
 
 #include "../oci/error.h"
+#include "../oci/writer.h"
 
 struct journal {
-    int fd; /* owned */
+    int fd; /* owned; -1: not open */
     char path[160];
     size_t bytes;
+    size_t needed; /* bytes when it was last started anew */
 };
 
 /* Reads every record of the file, oldest first. No file: no record. *skipped counts lines that are none.  */
@@ -29,8 +31,11 @@ int journal_start (struct journal *journal, const char *path,
 
 /* Appends one record, which is stolen. On failure the file is as before.  */
 int journal_append (struct journal *journal, json_t *record, struct error *err);
+/* The same for one that is text already: a JSON object on one line, without its newline.  */
+int journal_append_text (struct journal *journal, struct writer record, struct error *err);
 
-/* More than it needs to be: time to start it anew.  */
+/* Far more than it needs to be: time to start it anew. Relative to what it needed, or a long one would be
+ * started anew at every record.  */
 bool journal_is_long (const struct journal *journal);
 
 void journal_close (struct journal *journal);

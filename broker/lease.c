@@ -1,12 +1,13 @@
 #include "lease.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../oci/cleanup.h"
 
 int
-order_parse (struct order *order, json_t *parameters, struct error *err)
+order_parse (struct order *order, const json_t *parameters, struct error *err)
 {
     const json_t *request = json_object_get (parameters, "request");
 
@@ -16,14 +17,14 @@ order_parse (struct order *order, json_t *parameters, struct error *err)
         || workload_from_json (&order->workload, json_object_get (parameters, "workload"), err) < 0
         || request_from_json (&order->request, request, err) < 0)
         return -1;
-    order->parameters = json_incref (parameters);
+    order->parameters = NULL;
     return 0;
 }
 
 void
 order_finish (struct order *order)
 {
-    json_decref (order->parameters);
+    free (order->parameters);
     order->parameters = NULL;
 }
 
@@ -106,6 +107,14 @@ lease_state_name (const struct lease *lease)
     return lease->lost ? "lost" : names[lease->state];
 }
 
+const char *
+lease_reason (const struct lease *lease)
+{
+    return lease->lost ? "its GPU is gone: unplugged, or its driver was unbound (for a VM?); the nodes come "
+                         "back with it"
+                       : lease->decision;
+}
+
 void
 gpus_names (const struct gpus *gpus, uint32_t set, char *out, size_t size)
 {
@@ -140,5 +149,5 @@ lease_to_json (const struct lease *lease, const struct gpus *gpus, bool with_id)
         "access", access_name (req->access), "class", class_name (req->class), "slots", (int) req->slots,
         "share", req->share ? json_integer (req->share) : json_null (), "pid",
         lease->pid ? json_integer (lease->pid) : json_null (), "since", (json_int_t) lease->since, "ready",
-        readiness_to_json (lease), "reason", lease->decision, "engines", "memory");
+        readiness_to_json (lease), "reason", lease_reason (lease), "engines", "memory");
 }

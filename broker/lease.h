@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../hook/device_cgroup.h"
 #include "../oci/container.h"
 #include "../oci/error.h"
 #include "../oci/grant.h"
@@ -22,26 +23,28 @@ enum lease_state {
     LEASE_WITHOUT, /* active, but the container runs without a GPU (dri.on-failure=start-without) */
 };
 
-/* What a door sends with Acquire. The broker keeps it as it came, for the journal and for Explain.  */
+/* What a door sends with Acquire. The broker keeps its text as it came, for the journal and for Explain.  */
 struct order {
     struct container container;
     struct workload workload;
     struct request request;
-    json_t *parameters; /* owned */
+    char *parameters; /* owned; JSON on one line */
 };
 
 struct lease {
     enum lease_state state;
     char id[33];
     struct order order;
-    uint32_t gpus;            /* bit set of indexes into gpus.table */
-    bool lost;                /* one of them is gone, and its nodes with it */
-    int64_t since;            /* seconds since the epoch */
-    uint64_t expires;         /* CLOCK_MONOTONIC, µs; LEASE_GRANTED only */
-    pid_t pid;                /* LEASE_ACTIVE and LEASE_WITHOUT */
-    uint64_t start;           /* of that process, in clock ticks since boot (proc(5), starttime) */
-    int pidfd;                /* owned; -1 while there is no process */
-    void *watch;              /* the event source of pidfd */
+    uint32_t gpus;                       /* bit set of indexes into gpus.table */
+    bool lost;                           /* one of them is gone, and its nodes with it */
+    int64_t since;                       /* seconds since the epoch */
+    uint64_t expires;                    /* CLOCK_MONOTONIC, µs; LEASE_GRANTED only */
+    pid_t pid;                           /* LEASE_ACTIVE and LEASE_WITHOUT */
+    uint64_t start;                      /* of that process, in clock ticks since boot (proc(5), starttime) */
+    char cgroup[DEVICE_CGROUP_PATH_MAX]; /* the container's, as device_cgroup_of() has it; "" until active */
+    bool moved;  /* GPUs changed between grant and activation: the device filter is of the old numbers */
+    int pidfd;   /* owned; -1 while there is no process */
+    void *watch; /* the event source of pidfd */
     char decision[256];       /* why this GPU, or why none */
     enum request_ready level; /* READY_AUTO: not verified yet */
     bool ready;
@@ -60,8 +63,9 @@ struct leases {
 
 void leases_init (struct leases *leases);
 
-/* Takes an order's parameters apart, as of a client that may be hostile. The order holds a reference.  */
-int order_parse (struct order *order, json_t *parameters, struct error *err);
+/* Takes an order's parameters apart, as of a client that may be hostile. Their text is the caller's to add.
+ */
+int order_parse (struct order *order, const json_t *parameters, struct error *err);
 void order_finish (struct order *order);
 
 /* NULL where the table is full.  */
@@ -79,6 +83,8 @@ bool container_is (const struct container *container, const char *text);
 json_t *lease_to_json (const struct lease *lease, const struct gpus *gpus, bool with_id);
 
 const char *lease_state_name (const struct lease *lease);
+/* Why it is in this state, for people.  */
+const char *lease_reason (const struct lease *lease);
 
 /* "igpu,arc": the names of a set of GPUs.  */
 void gpus_names (const struct gpus *gpus, uint32_t set, char *out, size_t size);

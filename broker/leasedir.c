@@ -41,24 +41,39 @@ leasedir_open (struct leasedir *dir, const char *path, struct error *err)
 
 /* Paths from the root instead of a descriptor of the directory: two system calls less, and nobody but us can
  * change what they mean.  */
-static const char *
-below (char path[160], const char *id, const char *name)
+struct below {
+    char path[160];
+};
+
+static size_t
+put (struct below *below, size_t at, const char *text)
 {
-    (void) snprintf (path, 160, "%s/%s", id, name);
-    return path;
+    size_t len = strnlen (text, sizeof below->path - 1 - at);
+
+    memcpy (below->path + at, text, len);
+    below->path[at + len] = '\0';
+    return at + len;
+}
+
+/* folder: "/", "/by-path/".  */
+static const char *
+below (struct below *below, const char *id, const char *folder, const char *name)
+{
+    (void) put (below, put (below, put (below, 0, id), folder), name);
+    return below->path;
 }
 
 static int
 make_node (int root, const char *id, const struct layout_node *node, struct error *err)
 {
     dev_t device = makedev (node->node.major, node->node.minor);
-    char path[160];
+    struct below path;
 
     /* The broker's umask is 0: the mode is as it stands here. Until the chown the node is root's alone.  */
-    if (mknodat (root, below (path, id, node->node.name), S_IFCHR | node->mode, device) < 0)
+    if (mknodat (root, below (&path, id, "/", node->node.name), S_IFCHR | node->mode, device) < 0)
         return error_set (err, errno, "mknod %s", node->node.name);
     if ((node->uid != 0 || node->gid != 0)
-        && fchownat (root, path, node->uid, node->gid, AT_SYMLINK_NOFOLLOW) < 0)
+        && fchownat (root, path.path, node->uid, node->gid, AT_SYMLINK_NOFOLLOW) < 0)
         return error_set (err, errno, "chown %s", node->node.name);
     return 0;
 }
@@ -66,15 +81,14 @@ make_node (int root, const char *id, const struct layout_node *node, struct erro
 static int
 make_links (int root, const char *id, const struct layout *layout, struct error *err)
 {
-    char path[160], name[112];
+    struct below path;
 
-    if (layout->n_links > 0 && mkdirat (root, below (path, id, "by-path"), 0755) < 0)
+    if (layout->n_links > 0 && mkdirat (root, below (&path, id, "/", "by-path"), 0755) < 0)
         return error_set (err, errno, "mkdir by-path");
-    for (unsigned i = 0; i < layout->n_links; i++) {
-        (void) snprintf (name, sizeof name, "by-path/%s", layout->links[i].name);
-        if (symlinkat (layout->links[i].target, root, below (path, id, name)) < 0)
-            return error_set (err, errno, "symlink %s", name);
-    }
+    for (unsigned i = 0; i < layout->n_links; i++)
+        if (symlinkat (layout->links[i].target, root, below (&path, id, "/by-path/", layout->links[i].name))
+            < 0)
+            return error_set (err, errno, "symlink by-path/%s", layout->links[i].name);
     return 0;
 }
 
@@ -188,16 +202,14 @@ leasedir_shows (const struct leasedir *dir, const char *id, const struct layout 
 static void
 unlink_layout (int root, const char *id, const struct layout *layout)
 {
-    char path[160], name[112];
+    struct below path;
 
     for (unsigned i = 0; i < layout->n_nodes; i++)
-        (void) unlinkat (root, below (path, id, layout->nodes[i].node.name), 0);
-    for (unsigned i = 0; i < layout->n_links; i++) {
-        (void) snprintf (name, sizeof name, "by-path/%s", layout->links[i].name);
-        (void) unlinkat (root, below (path, id, name), 0);
-    }
+        (void) unlinkat (root, below (&path, id, "/", layout->nodes[i].node.name), 0);
+    for (unsigned i = 0; i < layout->n_links; i++)
+        (void) unlinkat (root, below (&path, id, "/by-path/", layout->links[i].name), 0);
     if (layout->n_links > 0)
-        (void) unlinkat (root, below (path, id, "by-path"), AT_REMOVEDIR);
+        (void) unlinkat (root, below (&path, id, "/", "by-path"), AT_REMOVEDIR);
 }
 
 void

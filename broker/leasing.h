@@ -18,21 +18,10 @@
 #include "journal.h"
 #include "lease.h"
 #include "leasedir.h"
+#include "queue.h"
+#include "warden.h"
 
-/* Each waiter has a connection: some of CONNECTIONS_MAX stay free for those who let go and those who look. */
-enum { WAITERS_MAX = 64, REFUSALS_MAX = 32 };
-
-/* An Acquire whose turn has not come.  */
-struct waiter {
-    void *client; /* NULL: the entry is unused */
-    bool detached;
-    struct order order;
-    int64_t since;     /* seconds since the epoch */
-    uint64_t sequence; /* order of arrival */
-    uint64_t deadline; /* µs */
-    uint32_t candidates;
-    char reason[256];
-};
+enum { REFUSALS_MAX = 32 };
 
 /* A container that got nothing, or that the gate turned away; remembered for Explain and for the door.  */
 struct refusal {
@@ -47,20 +36,22 @@ struct leasing {
     const struct config *config;
     struct gpus *gpus;
     struct leases leases;
-    struct waiter waiters[WAITERS_MAX];
+    struct queue queue;
+    bool some_without;                     /* a container runs without its GPU, perhaps */
     struct refusal refusals[REFUSALS_MAX]; /* a ring */
     unsigned next_refusal;
-    uint64_t next_sequence;
     struct leasedir dir;
     struct journal journal;
     struct alarm alarm;
+    const struct warden *warden;
     const void *holders[LEASES_MAX]; /* per lease: the client whose end ends a granted one, or NULL */
     /* Answers a client's Acquire, at once or later. grant NULL: refused, with the reason.  */
     void (*answer) (void *userdata, void *client, const struct grant *grant, const char *reason);
     void *userdata;
 };
 
-/* Reads the journal and goes on from there. The caller has set config, gpus, answer and userdata.  */
+/* Reads the journal and goes on from there. The caller has set config, gpus, warden, answer and
+ * userdata.  */
 int leasing_start (struct leasing *l, sd_event *event, const char *lease_root, const char *journal,
                    struct error *err);
 /* Leases outlive the broker: nothing is released.  */
@@ -71,11 +62,12 @@ void leasing_finish (struct leasing *l);
 void leasing_acquire (struct leasing *l, void *client, struct order *order, bool detached);
 void leasing_client_gone (struct leasing *l, const void *client);
 
-/* The queue in its order: the one after this, after NULL the first; NULL at the end.  */
-struct waiter *leasing_next_waiter (struct leasing *l, const struct waiter *after);
+/* Forgets a container that was put off.  */
+void leasing_forget (struct leasing *l, struct waiter *waiter);
 
-/* The latest refusal of a container, or of a lease that the gate turned away; NULL where there is none.  */
-const struct refusal *leasing_find_refusal (const struct leasing *l, const char *container);
+/* Answers with a refusal and remembers it. Takes the order over.  */
+void leasing_refuse (struct leasing *l, void *client, struct order *order, const char *reason);
+/* The refusal of a lease that the gate turned away; NULL where there is none.  */
 const struct refusal *leasing_find_turned_away (const struct leasing *l, const char *lease);
 
 /* Is an Acquire of this client in the queue, or a grant of its not taken up yet?  */

@@ -13,6 +13,71 @@ message_length (const char *data, size_t len)
     return end ? (long) (end - data) : -1;
 }
 
+/* What follows the string, the white space, the value at p, in JSON that was checked.  */
+static const char *
+skip_string (const char *p)
+{
+    for (p++; *p != '"'; p++)
+        if (*p == '\\')
+            p++;
+    return p + 1;
+}
+
+static const char *
+skip_space (const char *p)
+{
+    return p + strspn (p, " \t\r\n");
+}
+
+static const char *
+skip_value (const char *p)
+{
+    unsigned depth = 0;
+
+    for (;;) {
+        if (*p == '"') {
+            p = skip_string (p);
+            if (depth == 0)
+                return p;
+            continue;
+        }
+        if (depth == 0 && strchr (",]} \t\r\n", *p))
+            return p;
+        if (*p == '[' || *p == '{')
+            depth++;
+        else if ((*p == ']' || *p == '}') && --depth == 0)
+            return p + 1;
+        p++;
+    }
+}
+
+/* Where the parameters stand in the text. A name written with escapes is not found.  */
+static void
+find_parameters (struct message_call *call, const char *text)
+{
+    static const char name[] = "\"parameters\"";
+
+    const char *p = skip_space (text);
+
+    do {
+        const char *value, *end;
+        bool found;
+
+        p = skip_space (p + 1);
+        if (*p != '"')
+            return;
+        found = strncmp (p, name, sizeof name - 1) == 0;
+        value = skip_space (skip_space (skip_string (p)) + 1);
+        end = skip_value (value);
+        if (found) {
+            call->text = value;
+            call->text_len = (size_t) (end - value);
+            return;
+        }
+        p = skip_space (end);
+    } while (*p == ',');
+}
+
 int
 message_parse_call (struct message_call *call, const char *text, size_t len, struct error *err)
 {
@@ -34,6 +99,9 @@ message_parse_call (struct message_call *call, const char *text, size_t len, str
     call->oneway = json_is_true (json_object_get (root, "oneway"));
     call->more = json_is_true (json_object_get (root, "more"));
     call->parameters = json_is_object (parameters) ? json_incref (parameters) : json_object ();
+    call->text = NULL;
+    if (json_is_object (parameters))
+        find_parameters (call, text);
     return 0;
 }
 
@@ -42,6 +110,21 @@ message_call_finish (struct message_call *call)
 {
     json_decref (call->parameters);
     call->parameters = NULL;
+}
+
+char *
+message_parameters_line (const struct message_call *call)
+{
+    char *line;
+
+    if (!call->text)
+        return json_dumps (call->parameters, JSON_COMPACT);
+    line = strndup (call->text, call->text_len);
+    /* In a string there is none: the parser refuses control characters there.  */
+    for (char *p = line; p && *p; p++)
+        if (*p == '\n' || *p == '\r')
+            *p = ' ';
+    return line;
 }
 
 /* Dumps with the NUL counted in *len; root is stolen.  */

@@ -15,6 +15,8 @@ long message_length (const char *data, size_t len);
 
 struct message_call {
     json_t *parameters; /* owned; an object, empty where the message has none */
+    const char *text;   /* the same as they came, in the message that was parsed; NULL: not told */
+    size_t text_len;
     char method[128];
     bool oneway, more;
 };
@@ -23,6 +25,9 @@ struct message_call {
  * object.  */
 int message_parse_call (struct message_call *call, const char *text, size_t len, struct error *err);
 void message_call_finish (struct message_call *call);
+
+/* The call's parameters as JSON on one line, the caller's to free.  */
+char *message_parameters_line (const struct message_call *call);
 
 /* A message with its NUL, the caller's to free. error_name NULL: a reply; parameters is stolen, may be NULL.
  */

@@ -9,6 +9,7 @@
 #include "../oci/cleanup.h"
 #include "interface.h"
 #include "layout.h"
+#include "subject.h"
 
 static const char service_description[] =
     "# The service that every varlink service is.\n"
@@ -72,6 +73,28 @@ get_interface_description (struct methods *m, struct connection *c, json_t *para
 
 /* --- leases --- */
 
+static struct writer
+grant_reply (const struct grant *grant)
+{
+    struct writer reply = {.text = NULL};
+
+    writer_words (&reply, "{\"parameters\":{\"grant\":");
+    grant_write (&reply, grant);
+    writer_words (&reply, "}}");
+    return reply;
+}
+
+static struct writer
+release_reply (const char *reason)
+{
+    struct writer reply = {.text = NULL};
+
+    writer_words (&reply, "{\"parameters\":{\"reason\":");
+    writer_string (&reply, reason);
+    writer_words (&reply, "}}");
+    return reply;
+}
+
 static void
 answer (void *userdata, void *client, const struct grant *grant, const char *reason)
 {
@@ -80,25 +103,25 @@ answer (void *userdata, void *client, const struct grant *grant, const char *rea
 
     if (grant) {
         c->holding = leasing_client_holds (m->leasing, c);
-        connection_reply (c, NULL, json_pack ("{s:o}", "grant", grant_to_json (grant)));
+        connection_reply_text (c, grant_reply (grant));
     } else {
         fail (c, "Refused", reason);
     }
 }
 
 static void
-log_notes (const struct order *order)
+log_notes (const struct container *container, const json_t *notes)
 {
     size_t i;
     json_t *note;
 
-    json_array_foreach (json_object_get (order->parameters, "notes"), i, note) {
+    json_array_foreach ((json_t *) notes, i, note) {
         char text[512];
 
         (void) snprintf (text, sizeof text, "%s", json_is_string (note) ? json_string_value (note) : "");
         text_clean (text);
         if (text[0])
-            (void) fprintf (stderr, "container %s: %s\n", container_label (&order->container), text);
+            (void) fprintf (stderr, "container %s: %s\n", container_label (container), text);
     }
 }
 
@@ -106,6 +129,7 @@ static void
 acquire (struct methods *m, struct connection *c, json_t *parameters)
 {
     bool detached = json_is_true (json_object_get (parameters, "detached"));
+    const char *refused = json_string_value (json_object_get (parameters, "refused"));
     struct order order;
     struct error err;
 
@@ -113,7 +137,16 @@ acquire (struct methods *m, struct connection *c, json_t *parameters)
         fail (c, "Refused", err.message);
         return;
     }
-    log_notes (&order);
+    order.parameters = message_parameters_line (m->call);
+    if (!order.parameters) {
+        fail (c, "Refused", "out of memory");
+        return;
+    }
+    log_notes (&order.container, json_object_get (parameters, "notes"));
+    if (refused) {
+        leasing_refuse (m->leasing, c, &order, refused);
+        return;
+    }
     leasing_acquire (m->leasing, c, &order, detached);
     if (leasing_client_waits (m->leasing, c))
         connection_wait (c);
@@ -210,23 +243,38 @@ report (struct methods *m, struct connection *c, json_t *parameters)
     connection_reply (c, NULL, NULL);
 }
 
+static bool
+forget_put_off (struct leasing *l, const char *container)
+{
+    for (struct waiter *w = queue_next (&l->queue, NULL); w; w = queue_next (&l->queue, w))
+        if (w->kind != WAITER_CLIENT && container_is (&w->order.container, container)) {
+            leasing_forget (l, w);
+            return true;
+        }
+    return false;
+}
+
 /* NULL: the client has been told.  */
 static struct lease *
 lease_to_release (struct methods *m, struct connection *c, json_t *parameters)
 {
     const char *container = json_string_value (json_object_get (parameters, "container"));
     const char *id = json_string_value (json_object_get (parameters, "lease"));
-    const struct refusal *refusal = id ? leasing_find_turned_away (m->leasing, id) : NULL;
-    struct lease *lease;
+    struct lease *lease = id && !container ? lease_find (&m->leasing->leases, id) : NULL;
+    const struct refusal *refusal = id && !lease ? leasing_find_turned_away (m->leasing, id) : NULL;
 
+    if (lease)
+        return lease;
     if (refusal) {
-        connection_reply (c, NULL, json_pack ("{s:s}", "reason", refusal->reason));
+        connection_reply_text (c, release_reply (refusal->reason));
         return NULL;
     }
     if (!container)
         return named_lease (m, c, parameters);
     lease = lease_find_container (&m->leasing->leases, container);
-    if (!lease)
+    if (!lease && forget_put_off (m->leasing, container))
+        connection_reply_text (c, release_reply (""));
+    else if (!lease)
         fail (c, "NoSuchContainer", "no container of this name or id has a lease (drictl status)");
     return lease;
 }
@@ -245,7 +293,7 @@ release (struct methods *m, struct connection *c, json_t *parameters)
     }
     (void) snprintf (reason, sizeof reason, "%s", lease->ready ? "" : lease->verdict);
     leasing_release (m->leasing, lease);
-    connection_reply (c, NULL, json_pack ("{s:s}", "reason", reason));
+    connection_reply_text (c, release_reply (reason));
 }
 
 /* --- what there is --- */
@@ -274,7 +322,8 @@ waiter_to_json (const struct leasing *l, const struct waiter *waiter, unsigned p
     char names[128];
 
     gpus_names (l->gpus, waiter->candidates, names, sizeof names);
-    return json_pack ("{s:o s:o s:s s:i s:I s:s}", "container", container_to_json (&waiter->order.container),
+    return json_pack ("{s:o s:s s:o s:s s:i s:I s:s}", "container",
+                      container_to_json (&waiter->order.container), "state", waiter_kind_name (waiter->kind),
                       "gpu", names[0] ? json_string (names) : json_null (), "class",
                       class_name (waiter->order.request.class), "position", (int) position, "since",
                       (json_int_t) waiter->since, "reason", waiter->reason);
@@ -293,7 +342,7 @@ status (struct methods *m, struct connection *c, json_t *parameters)
     leases_foreach (&l->leases, lease) {
         (void) json_array_append_new (leases, lease_to_json (lease, l->gpus, c->uid == 0));
     }
-    for (waiter = leasing_next_waiter (l, NULL); waiter; waiter = leasing_next_waiter (l, waiter))
+    for (waiter = queue_next (&l->queue, NULL); waiter; waiter = queue_next (&l->queue, waiter))
         (void) json_array_append_new (queue, waiter_to_json (l, waiter, position++));
     connection_reply (
         c, NULL, json_pack ("{s:o s:o s:o}", "gpus", gpus_to_json (l), "leases", leases, "queue", queue));
@@ -329,17 +378,18 @@ nodes_to_json (const struct leasing *l, const struct lease *lease)
 static json_t *
 explain_order (const struct order *order, const char *state, const char *decision)
 {
+    _cleanup_json_ json_t *parameters = json_loads (order->parameters, 0, NULL);
+
     return json_pack ("{s:o s:o s:o s:O? s:s s:s s:O?}", "container", container_to_json (&order->container),
                       "workload", workload_to_json (&order->workload), "request",
-                      request_to_json (&order->request), "sources",
-                      json_object_get (order->parameters, "sources"), "state", state, "decision", decision,
-                      "notes", json_object_get (order->parameters, "notes"));
+                      request_to_json (&order->request), "sources", json_object_get (parameters, "sources"),
+                      "state", state, "decision", decision, "notes", json_object_get (parameters, "notes"));
 }
 
 static json_t *
 explain_lease (const struct leasing *l, const struct lease *lease, bool with_id)
 {
-    json_t *json = explain_order (&lease->order, lease_state_name (lease), lease->decision),
+    json_t *json = explain_order (&lease->order, lease_state_name (lease), lease_reason (lease)),
            *names = json_array ();
     char path[sizeof l->dir.path + 40];
 
@@ -367,36 +417,41 @@ explain_without_lease (const struct order *order, const char *state, const char 
 }
 
 static void
+fail_with_containers (struct connection *c, const struct subject *subject)
+{
+    char text[1024] = "this service has several containers, name one of them:";
+    size_t len = strlen (text);
+
+    for (unsigned i = 0; i < subject->n_containers && len < sizeof text; i++)
+        len += (size_t) snprintf (text + len, sizeof text - len, "%s %.100s", i > 0 ? "," : "",
+                                  subject->containers[i]);
+    fail (c, "NoSuchContainer", text);
+}
+
+static void
 explain (struct methods *m, struct connection *c, json_t *parameters)
 {
     const char *container = json_string_value (json_object_get (parameters, "container"));
-    const struct leasing *l = m->leasing;
-    const struct refusal *refusal;
-    const struct lease *lease;
+    struct subject s;
 
     if (!container) {
         invalid (c, "container");
         return;
     }
-    lease = lease_find_container (&m->leasing->leases, container);
-    if (lease) {
-        connection_reply (c, NULL, explain_lease (l, lease, c->uid == 0));
-        return;
-    }
-    for (unsigned i = 0; i < WAITERS_MAX; i++)
-        if (l->waiters[i].client && container_is (&l->waiters[i].order.container, container)) {
-            connection_reply (c, NULL,
-                              explain_without_lease (&l->waiters[i].order, "waiting", l->waiters[i].reason));
-            return;
-        }
-    refusal = leasing_find_refusal (l, container);
-    if (refusal)
-        connection_reply (c, NULL, explain_without_lease (&refusal->order, "refused", refusal->reason));
+    subject_find (m->leasing, container, &s);
+    if (s.n_containers > 1)
+        fail_with_containers (c, &s);
+    else if (s.lease)
+        connection_reply (c, NULL, explain_lease (m->leasing, s.lease, c->uid == 0));
+    else if (s.order)
+        connection_reply (c, NULL, explain_without_lease (s.order, s.state, s.reason));
     else
-        fail (c, "NoSuchContainer",
-              "no container of this name or id has asked for a GPU since the broker started: is dri.enable "
-              "true, and "
-              "its runtime dri-runtime?");
+        fail (
+            c, "NoSuchContainer",
+            "no container of this name, id or compose service has asked for a GPU since the broker "
+            "started. Has it the label dri.enable=true (labels of the image and of \"deploy\" do not count)? "
+            "Is its runtime dri-runtime (docker inspect -f '{{.HostConfig.Runtime}}' NAME; a container keeps "
+            "the runtime that it was created with)? Was it started at all?");
 }
 
 static void
@@ -448,6 +503,7 @@ on_call (void *userdata, struct connection *c, const struct message_call *call)
 {
     struct methods *m = userdata;
 
+    m->call = call;
     for (size_t i = 0; i < countof (table); i++) {
         if (strcmp (call->method, table[i].name) != 0)
             continue;

@@ -10,6 +10,7 @@ struct methods {
     struct server *server;
     int (*reload) (void *userdata, struct error *err);
     void *userdata;
+    const struct message_call *call; /* under way */
 };
 
 /* Sets itself up as the handler of the server and as the one who answers for leasing.  */

@@ -61,19 +61,28 @@ text_safe (const char *text)
     return safe;
 }
 
+static char *format_safe (const char *format, va_list args) __attribute__ ((format (printf, 1, 0)));
+
+/* NULL where there is no memory.  */
+static char *
+format_safe (const char *format, va_list args)
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (vasprintf (&text, format, args) < 0)
+        text = NULL;
+    return text ? text_safe (text) : NULL;
+}
+
 void
 print_line (FILE *out, const char *format, ...)
 {
-    _cleanup_free_ char *text = NULL;
     _cleanup_free_ char *safe = NULL;
     va_list args;
 
     va_start (args, format);
-    if (vasprintf (&text, format, args) < 0)
-        text = NULL;
+    safe = format_safe (format, args);
     va_end (args);
-    if (text)
-        safe = text_safe (text);
     (void) fprintf (out, "%s\n", safe ? safe : "(out of memory)");
 }
 
@@ -103,16 +112,12 @@ table_row (struct libscols_table *table)
 void
 table_cell (struct libscols_line *row, size_t column, const char *format, ...)
 {
-    _cleanup_free_ char *text = NULL;
     _cleanup_free_ char *safe = NULL;
     va_list args;
 
     va_start (args, format);
-    if (vasprintf (&text, format, args) < 0)
-        text = NULL;
+    safe = format_safe (format, args);
     va_end (args);
-    if (text)
-        safe = text_safe (text);
     if (row && safe)
         (void) scols_line_set_data (row, column, safe);
 }

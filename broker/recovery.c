@@ -8,37 +8,141 @@
 #include "../oci/cleanup.h"
 #include "../oci/file.h"
 
-json_t *
+/* op and lease, in an object that is still open.  */
+static struct writer
+begin_record (const char *op, const struct lease *lease)
+{
+    struct writer w = {.text = NULL};
+
+    writer_words (&w, "{\"op\":");
+    writer_string (&w, op);
+    writer_words (&w, ",\"lease\":");
+    writer_string (&w, lease->id);
+    return w;
+}
+
+/* The GPUs of a lease, and why these.  */
+static void
+write_decision (struct writer *w, const struct lease *lease, const struct gpus *gpus)
+{
+    bool more = false;
+
+    writer_words (w, ",\"gpus\":[");
+    for (unsigned i = 0; i < GPUS_MAX; i++) {
+        if (!(lease->gpus & (1U << i)))
+            continue;
+        if (more)
+            writer_words (w, ",");
+        writer_string (w, gpus->table[i].bus);
+        more = true;
+    }
+    writer_words (w, "],\"decision\":");
+    writer_string (w, lease->decision);
+}
+
+static void
+write_order (struct writer *w, const struct order *order)
+{
+    writer_words (w, ",\"order\":");
+    writer_raw (w, order->parameters, strlen (order->parameters));
+}
+
+struct writer
 recovery_grant_record (const struct lease *lease, const struct gpus *gpus)
 {
-    json_t *buses = json_array ();
+    struct writer w = begin_record ("grant", lease);
 
-    for (unsigned i = 0; i < GPUS_MAX; i++)
-        if (lease->gpus & (1U << i))
-            (void) json_array_append_new (buses, json_string (gpus->table[i].bus));
-    return json_pack ("{s:s s:s s:I s:o s:s s:O}", "op", "grant", "lease", lease->id, "since",
-                      (json_int_t) lease->since, "gpus", buses, "decision", lease->decision, "order",
-                      lease->order.parameters);
+    writer_words (&w, ",\"since\":");
+    writer_number (&w, lease->since);
+    write_decision (&w, lease, gpus);
+    write_order (&w, &lease->order);
+    writer_words (&w, "}");
+    return w;
 }
 
-json_t *
+struct writer
+recovery_move_record (const struct lease *lease, const struct gpus *gpus)
+{
+    struct writer w = begin_record ("move", lease);
+
+    write_decision (&w, lease, gpus);
+    writer_words (&w, "}");
+    return w;
+}
+
+struct writer
 recovery_activate_record (const struct lease *lease)
 {
-    return json_pack ("{s:s s:s s:i s:I}", "op", "activate", "lease", lease->id, "pid", (int) lease->pid,
-                      "start", (json_int_t) lease->start);
+    struct writer w = begin_record ("activate", lease);
+
+    writer_words (&w, ",\"pid\":");
+    writer_number (&w, lease->pid);
+    writer_words (&w, ",\"start\":");
+    writer_number (&w, (int64_t) lease->start);
+    writer_words (&w, ",\"cgroup\":");
+    writer_string (&w, lease->cgroup);
+    writer_words (&w, "}");
+    return w;
 }
 
-json_t *
+struct writer
 recovery_report_record (const struct lease *lease)
 {
-    return json_pack ("{s:s s:s s:i s:b s:s}", "op", "report", "lease", lease->id, "level",
-                      (int) lease->level, "ok", lease->ready, "reason", lease->verdict);
+    struct writer w = begin_record ("report", lease);
+
+    writer_words (&w, ",\"level\":");
+    writer_number (&w, lease->level);
+    if (lease->ready)
+        writer_words (&w, ",\"ok\":true,\"reason\":");
+    else
+        writer_words (&w, ",\"ok\":false,\"reason\":");
+    writer_string (&w, lease->verdict);
+    writer_words (&w, "}");
+    return w;
 }
 
-json_t *
+struct writer
 recovery_release_record (const struct lease *lease)
 {
-    return json_pack ("{s:s s:s}", "op", "release", "lease", lease->id);
+    struct writer w = begin_record ("release", lease);
+
+    writer_words (&w, "}");
+    return w;
+}
+
+static struct writer
+begin_container_record (const char *op, const struct order *order)
+{
+    struct writer w = {.text = NULL};
+
+    writer_words (&w, "{\"op\":");
+    writer_string (&w, op);
+    writer_words (&w, ",\"container\":");
+    writer_string (&w, order->container.id);
+    return w;
+}
+
+struct writer
+recovery_put_off_record (const struct waiter *waiter)
+{
+    struct writer w = begin_container_record ("put-off", &waiter->order);
+
+    writer_words (&w, ",\"since\":");
+    writer_number (&w, waiter->since);
+    writer_words (&w, ",\"reason\":");
+    writer_string (&w, waiter->reason);
+    write_order (&w, &waiter->order);
+    writer_words (&w, "}");
+    return w;
+}
+
+struct writer
+recovery_forget_record (const struct waiter *waiter)
+{
+    struct writer w = begin_container_record ("forget", &waiter->order);
+
+    writer_words (&w, "}");
+    return w;
 }
 
 /* A GPU that was leased and is not here now keeps its place for its return.  */
@@ -65,14 +169,39 @@ is_lease_id (const char *id)
 }
 
 static void
-replay_grant (struct leasing *l, const char *id, const json_t *record)
+take_text (char *out, size_t size, const json_t *record, const char *member)
 {
-    const char *decision = json_string_value (json_object_get (record, "decision"));
-    struct lease *lease;
-    struct order order;
+    const char *text = json_string_value (json_object_get (record, member));
+
+    (void) snprintf (out, size, "%s", text ? text : "");
+}
+
+static int
+replay_order (struct order *order, const json_t *record)
+{
+    const json_t *parameters = json_object_get (record, "order");
     struct error err;
 
-    if (lease_find (&l->leases, id) || order_parse (&order, json_object_get (record, "order"), &err) < 0)
+    if (order_parse (order, parameters, &err) < 0)
+        return -1;
+    order->parameters = json_dumps (parameters, JSON_COMPACT);
+    return order->parameters ? 0 : -1;
+}
+
+static void
+replay_move (struct leasing *l, struct lease *lease, const json_t *record)
+{
+    lease->gpus = find_gpus (l->gpus, json_object_get (record, "gpus"));
+    take_text (lease->decision, sizeof lease->decision, record, "decision");
+}
+
+static void
+replay_grant (struct leasing *l, const char *id, const json_t *record)
+{
+    struct lease *lease;
+    struct order order;
+
+    if (lease_find (&l->leases, id) || replay_order (&order, record) < 0)
         return;
     lease = lease_take (&l->leases);
     if (!lease) {
@@ -81,10 +210,17 @@ replay_grant (struct leasing *l, const char *id, const json_t *record)
     }
     lease->state = LEASE_GRANTED;
     lease->order = order;
-    lease->gpus = find_gpus (l->gpus, json_object_get (record, "gpus"));
     lease->since = json_integer_value (json_object_get (record, "since"));
     (void) snprintf (lease->id, sizeof lease->id, "%s", id);
-    (void) snprintf (lease->decision, sizeof lease->decision, "%s", decision ? decision : "");
+    replay_move (l, lease, record);
+}
+
+static void
+replay_activate (struct lease *lease, const json_t *record)
+{
+    lease->pid = (pid_t) json_integer_value (json_object_get (record, "pid"));
+    lease->start = (uint64_t) json_integer_value (json_object_get (record, "start"));
+    take_text (lease->cgroup, sizeof lease->cgroup, record, "cgroup");
 }
 
 static void
@@ -101,13 +237,43 @@ replay_report (struct lease *lease, const json_t *record)
 }
 
 static void
+replay_put_off (struct leasing *l, const json_t *record)
+{
+    struct waiter waiter = {.kind = WAITER_PUT_OFF};
+
+    if (replay_order (&waiter.order, record) < 0)
+        return;
+    waiter.since = json_integer_value (json_object_get (record, "since"));
+    take_text (waiter.reason, sizeof waiter.reason, record, "reason");
+    if (!queue_add (&l->queue, &waiter))
+        order_finish (&waiter.order);
+}
+
+static void
+replay_of_container (struct leasing *l, const char *op, const char *id, const json_t *record)
+{
+    struct waiter *waiter = queue_find_put_off (&l->queue, id);
+    struct waiter taken;
+
+    if (strcmp (op, "put-off") == 0 && !waiter) {
+        replay_put_off (l, record);
+    } else if (strcmp (op, "forget") == 0 && waiter) {
+        taken = queue_take (&l->queue, waiter);
+        order_finish (&taken.order);
+    }
+}
+
+static void
 replay (void *userdata, json_t *record)
 {
     struct leasing *l = userdata;
     const char *op = json_string_value (json_object_get (record, "op"));
     const char *id = json_string_value (json_object_get (record, "lease"));
+    const char *container = json_string_value (json_object_get (record, "container"));
     struct lease *lease;
 
+    if (op && container)
+        replay_of_container (l, op, container, record);
     if (!op || !is_lease_id (id))
         return;
     if (strcmp (op, "grant") == 0) {
@@ -118,8 +284,9 @@ replay (void *userdata, json_t *record)
     if (!lease)
         return;
     if (strcmp (op, "activate") == 0) {
-        lease->pid = (pid_t) json_integer_value (json_object_get (record, "pid"));
-        lease->start = (uint64_t) json_integer_value (json_object_get (record, "start"));
+        replay_activate (lease, record);
+    } else if (strcmp (op, "move") == 0) {
+        replay_move (l, lease, record);
     } else if (strcmp (op, "report") == 0) {
         replay_report (lease, record);
     } else if (strcmp (op, "release") == 0) {
@@ -147,6 +314,7 @@ is_alive (struct leasing *l, struct lease *lease, struct error *err)
     if (!leasedir_exists (&l->dir, lease->id))
         return false;
     if (lease->pid == 0) {
+        lease->moved = true; /* for all that we know */
         lease->expires = alarm_now () + (uint64_t) l->config->activate_timeout_ms * 1000;
         alarm_need (&l->alarm, lease->expires);
         return true;
@@ -154,6 +322,7 @@ is_alive (struct leasing *l, struct lease *lease, struct error *err)
     if (leasing_watch (l, lease, lease->pid, lease->start, err) < 0)
         return false;
     lease->state = lease->gpus ? LEASE_ACTIVE : LEASE_WITHOUT;
+    l->some_without |= lease->gpus == 0;
     return true;
 }
 
@@ -182,9 +351,10 @@ is_known (void *userdata, const char *id)
 }
 
 static int
-write_all_leases (void *userdata, struct journal *journal, struct error *err)
+write_everything (void *userdata, struct journal *journal, struct error *err)
 {
     struct leasing *l = userdata;
+    const struct waiter *waiter;
     const struct lease *lease;
     char boot[40];
 
@@ -192,12 +362,16 @@ write_all_leases (void *userdata, struct journal *journal, struct error *err)
     if (journal_append (journal, json_pack ("{s:s s:s}", "op", "boot", "boot", boot), err) < 0)
         return -1;
     leases_foreach (&l->leases, lease) {
-        if (journal_append (journal, recovery_grant_record (lease, l->gpus), err) < 0
-            || (lease->pid && journal_append (journal, recovery_activate_record (lease), err) < 0)
+        if (journal_append_text (journal, recovery_grant_record (lease, l->gpus), err) < 0
+            || (lease->pid && journal_append_text (journal, recovery_activate_record (lease), err) < 0)
             || (lease->level != READY_AUTO
-                && journal_append (journal, recovery_report_record (lease), err) < 0))
+                && journal_append_text (journal, recovery_report_record (lease), err) < 0))
             return -1;
     }
+    for (waiter = queue_next (&l->queue, NULL); waiter; waiter = queue_next (&l->queue, waiter))
+        if (waiter->kind != WAITER_CLIENT
+            && journal_append_text (journal, recovery_put_off_record (waiter), err) < 0)
+            return -1;
     return 0;
 }
 
@@ -207,7 +381,7 @@ recovery_rewrite_journal (struct leasing *l, struct error *err)
     char path[sizeof l->journal.path];
 
     (void) snprintf (path, sizeof path, "%s", l->journal.path);
-    return journal_start (&l->journal, path, write_all_leases, l, err);
+    return journal_start (&l->journal, path, write_everything, l, err);
 }
 
 struct boot {
@@ -243,7 +417,7 @@ recovery_run (struct leasing *l, const char *journal, struct error *err)
                         journal, skipped);
     drop_dead (l);
     leasedir_sweep (&l->dir, is_known, l);
-    if (journal_start (&l->journal, journal, write_all_leases, l, err) < 0)
+    if (journal_start (&l->journal, journal, write_everything, l, err) < 0)
         return -1;
     leasing_gpus_changed (l);
     return 0;

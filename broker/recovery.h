@@ -2,15 +2,18 @@
 #ifndef DRI_RECOVERY_H
 #define DRI_RECOVERY_H
 
-#include <jansson.h>
-
+#include "../oci/writer.h"
 #include "leasing.h"
 
-/* {"op":"grant"|"activate"|"report"|"release","lease":…}; the references are the caller's.  */
-json_t *recovery_grant_record (const struct lease *lease, const struct gpus *gpus);
-json_t *recovery_activate_record (const struct lease *lease);
-json_t *recovery_report_record (const struct lease *lease);
-json_t *recovery_release_record (const struct lease *lease);
+/* {"op":"grant"|"move"|"activate"|"report"|"release","lease":…} and {"op":"put-off"|"forget","container":…},
+ * for journal_append_text.  */
+struct writer recovery_grant_record (const struct lease *lease, const struct gpus *gpus);
+struct writer recovery_move_record (const struct lease *lease, const struct gpus *gpus);
+struct writer recovery_activate_record (const struct lease *lease);
+struct writer recovery_report_record (const struct lease *lease);
+struct writer recovery_release_record (const struct lease *lease);
+struct writer recovery_put_off_record (const struct waiter *waiter);
+struct writer recovery_forget_record (const struct waiter *waiter);
 
 /* Replays the journal, keeps the leases whose process lives (pid and start time, boot id) and the grants that
  * may still be taken up, removes every other directory, starts the journal anew.  */

@@ -14,6 +14,17 @@ is_open (const struct connection *c)
     return c->source != NULL;
 }
 
+enum { REQUESTS = EPOLLIN | EPOLLRDHUP };
+
+/* Edge-triggered: with many clients the kernel would look at every socket that has something for every event
+ * that is fetched. Whoever leaves something unread therefore has to call this again, which tells what there
+ * is anew.  */
+static int
+listen_for (struct connection *c, uint32_t events)
+{
+    return sd_event_source_set_io_events (c->source, events | EPOLLET);
+}
+
 static void
 connection_close (struct connection *c, const char *why)
 {
@@ -74,7 +85,7 @@ flush (struct connection *c)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
-            return sd_event_source_set_io_events (c->source, EPOLLOUT) < 0 ? -1 : 0;
+            return listen_for (c, EPOLLOUT) < 0 ? -1 : 0;
         if (n < 0)
             return -1;
         c->out_sent += (size_t) n;
@@ -108,24 +119,16 @@ queue_output (struct connection *c, char *text, size_t len)
     return longer ? 0 : -1;
 }
 
-static int
-send_reply (struct connection *c, const char *error_name, json_t *parameters)
-{
-    size_t len;
-    char *text = message_format_reply (error_name, parameters, &len);
-
-    return !text || queue_output (c, text, len) < 0 ? -1 : flush (c);
-}
-
-void
-connection_reply (struct connection *c, const char *error_name, json_t *parameters)
+/* text: the reply with its NUL, taken over.  */
+static void
+answer (struct connection *c, char *text, size_t len)
 {
     bool waited = c->waiting;
 
     c->waiting = false;
     if (c->oneway) {
-        json_decref (parameters);
-    } else if (send_reply (c, error_name, parameters) < 0) {
+        free (text);
+    } else if (!text || queue_output (c, text, len) < 0 || flush (c) < 0) {
         /* The handler may be using the connection: it is closed from the event loop, by the hangup it sees.
          */
         (void) shutdown (c->fd, SHUT_RDWR);
@@ -133,9 +136,25 @@ connection_reply (struct connection *c, const char *error_name, json_t *paramete
     }
     if (waited) {
         /* A writable socket is reported at once: what the client sent behind its call is looked at then.  */
-        (void) sd_event_source_set_io_events (c->source, c->out || c->in_len > 0 ? EPOLLOUT : EPOLLIN);
+        (void) listen_for (c, c->out || c->in_len > 0 ? EPOLLOUT : REQUESTS);
         set_deadline (c);
     }
+}
+
+void
+connection_reply (struct connection *c, const char *error_name, json_t *parameters)
+{
+    size_t len = 0;
+    char *text = message_format_reply (error_name, parameters, &len);
+
+    answer (c, text, len);
+}
+
+void
+connection_reply_text (struct connection *c, struct writer reply)
+{
+    writer_raw (&reply, "", 1);
+    answer (c, reply.text, reply.len);
 }
 
 void
@@ -150,7 +169,7 @@ connection_wait (struct connection *c)
 {
     c->waiting = true;
     /* Only the hangup, which epoll always tells: the client may take back its call by going away.  */
-    (void) sd_event_source_set_io_events (c->source, EPOLLRDHUP);
+    (void) listen_for (c, EPOLLRDHUP);
 }
 
 /* How many calls were answered or queued; -1: the connection is closed.  */
@@ -184,14 +203,16 @@ process_input (struct connection *c)
 
 /* Room for one message and no more: who sends a longer one is told off.  */
 static int
-read_input (struct connection *c)
+read_input (struct connection *c, uint32_t revents)
 {
+    size_t room;
     ssize_t n;
 
     if (c->in_len == c->in_room) {
-        size_t room = c->in_room ? c->in_room * 4 : 4096;
-        char *bigger = room <= MESSAGE_BYTES_MAX ? realloc (c->in, room) : NULL;
+        char *bigger;
 
+        room = c->in_room ? c->in_room * 4 : 4096;
+        bigger = room <= MESSAGE_BYTES_MAX ? realloc (c->in, room) : NULL;
         if (!bigger) {
             connection_close (c, "a request of more than 64 KiB");
             return -1;
@@ -199,15 +220,40 @@ read_input (struct connection *c)
         c->in = bigger;
         c->in_room = room;
     }
-    n = recv (c->fd, c->in + c->in_len, c->in_room - c->in_len, MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    room = c->in_room - c->in_len;
+    do
+        n = recv (c->fd, c->in + c->in_len, room, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
         return 0;
     if (n <= 0) {
         connection_close (c, NULL);
         return -1;
     }
     c->in_len += (size_t) n;
+    /* There may be more, or the end.  */
+    if ((size_t) n == room || (revents & (EPOLLRDHUP | EPOLLHUP)))
+        (void) listen_for (c, REQUESTS);
     return 0;
+}
+
+/* Whoever was answered often asks again at once: to look costs less than to be told by the event loop. Once,
+ * since the others wait meanwhile. As process_input.  */
+static int
+take_requests (struct connection *c, uint32_t revents)
+{
+    enum { TURN_MAX = 2 };
+    int calls = 0, n;
+
+    do {
+        if (read_input (c, revents) < 0)
+            return -1;
+        n = process_input (c);
+        if (n < 0)
+            return -1;
+        calls += n;
+    } while (n > 0 && calls < TURN_MAX && !c->waiting && !c->out);
+    return calls;
 }
 
 static int
@@ -231,11 +277,11 @@ on_io (sd_event_source *source, int fd, uint32_t revents, void *userdata)
         }
         if (c->out)
             return 0;
-        (void) sd_event_source_set_io_events (c->source, EPOLLIN);
-    } else if (read_input (c) < 0) {
-        return 0;
+        (void) listen_for (c, REQUESTS);
+        calls = process_input (c);
+    } else {
+        calls = take_requests (c, revents);
     }
-    calls = process_input (c);
     if (calls > 0 || (calls == 0 && anew))
         set_deadline (c);
     return 0;
@@ -305,7 +351,7 @@ on_connect (sd_event_source *source, int listen_fd, uint32_t revents, void *user
         return 0;
     }
     *c = (struct connection){.server = server, .fd = fd, .uid = peer.uid, .pid = peer.pid};
-    if (sd_event_add_io (server->event, &c->source, fd, EPOLLIN, on_io, c) < 0) {
+    if (sd_event_add_io (server->event, &c->source, fd, REQUESTS | EPOLLET, on_io, c) < 0) {
         c->source = NULL;
         return 0;
     }

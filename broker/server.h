@@ -13,6 +13,7 @@
 #include <systemd/sd-event.h>
 
 #include "../oci/error.h"
+#include "../oci/writer.h"
 #include "alarm.h"
 #include "message.h"
 
@@ -59,6 +60,9 @@ void server_finish (struct server *server);
 
 /* Answers the call under way; parameters is stolen, may be NULL. error_name NULL: a reply.  */
 void connection_reply (struct connection *connection, const char *error_name, json_t *parameters);
+
+/* The same with the whole reply, which is taken over.  */
+void connection_reply_text (struct connection *connection, struct writer reply);
 
 /* The call that was under way stays unanswered for now; connection_reply answers it later.  */
 void connection_wait (struct connection *connection);

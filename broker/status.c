@@ -278,7 +278,8 @@ print_reasons (const json_t *reply, FILE *out)
 static void
 print_queue (const json_t *queue, time_t now, FILE *out)
 {
-    static const char *const titles[] = {"WAITING", "GPU", "CLASS", "POSITION", "SINCE", "REASON", NULL};
+    static const char *const titles[] = {"WAITING",  "STATE", "GPU",    "CLASS",
+                                         "POSITION", "SINCE", "REASON", NULL};
     struct libscols_table *table;
     const json_t *waiting;
     size_t i;
@@ -291,11 +292,12 @@ print_queue (const json_t *queue, time_t now, FILE *out)
         struct libscols_line *row = table_row (table);
 
         cell_container (row, 0, json_object_get (waiting, "container"));
-        cell_text (row, 1, waiting, "gpu");
-        cell_text (row, 2, waiting, "class");
-        cell_integer (row, 3, json_object_get (waiting, "position"), "");
-        cell_age (row, 4, json_object_get (waiting, "since"), now);
-        cell_text (row, 5, waiting, "reason");
+        cell_text (row, 1, waiting, "state");
+        cell_text (row, 2, waiting, "gpu");
+        cell_text (row, 3, waiting, "class");
+        cell_integer (row, 4, json_object_get (waiting, "position"), "");
+        cell_age (row, 5, json_object_get (waiting, "since"), now);
+        cell_text (row, 6, waiting, "reason");
     }
     table_print (table);
 }

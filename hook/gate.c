@@ -8,21 +8,12 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "../oci/cleanup.h"
+#include "../oci/clock.h"
 #include "node.h"
 
 enum { GRACE_MS = 1000, RETRY_FIRST_MS = 20, RETRY_LAST_MS = 500 };
-
-static long
-now_ms (void)
-{
-    struct timespec t;
-
-    (void) clock_gettime (CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* The driver is on its way: its module is loading, its firmware is, or the node was made before it.  */
 static bool
@@ -63,13 +54,13 @@ explain_open (const struct gate *gate, const struct grant_node *node, const stru
 }
 
 static int
-open_patiently (int root, const struct grant_node *node, long deadline, struct error *err)
+open_patiently (int root, const struct grant_node *node, int64_t deadline, struct error *err)
 {
     long pause = RETRY_FIRST_MS;
 
     for (;;) {
         int fd = node_open (root, node, err);
-        long left = deadline - now_ms ();
+        int64_t left = deadline - clock_ms ();
 
         if (fd >= 0 || !may_pass (err->status) || left <= 0)
             return fd;
@@ -80,7 +71,7 @@ open_patiently (int root, const struct grant_node *node, long deadline, struct e
 
 /* Where a node is a stand-in of a simulated GPU, there is no driver to ask, and the verdict says so.  */
 static bool
-judge_node (const struct gate *gate, int root, const struct grant_node *node, long deadline,
+judge_node (const struct gate *gate, int root, const struct grant_node *node, int64_t deadline,
             struct verdict *verdict)
 {
     _cleanup_close_ int fd = -1;
@@ -109,7 +100,7 @@ judge_node (const struct gate *gate, int root, const struct grant_node *node, lo
 }
 
 static void
-judge_as_workload (const struct gate *gate, long deadline, struct verdict *verdict)
+judge_as_workload (const struct gate *gate, int64_t deadline, struct verdict *verdict)
 {
     _cleanup_close_ int root = -1;
     struct error err = {0};
@@ -126,7 +117,7 @@ judge_as_workload (const struct gate *gate, long deadline, struct verdict *verdi
     verdict->ok = true;
 }
 
-static void __attribute__ ((noreturn)) run_child (const struct gate *gate, long deadline, int out)
+static void __attribute__ ((noreturn)) run_child (const struct gate *gate, int64_t deadline, int out)
 {
     struct verdict verdict = {.level = READY_NODE};
 
@@ -136,13 +127,13 @@ static void __attribute__ ((noreturn)) run_child (const struct gate *gate, long 
 
 /* One write below PIPE_BUF arrives whole or not at all.  */
 static bool
-read_verdict (int in, long deadline, struct verdict *verdict)
+read_verdict (int in, int64_t deadline, struct verdict *verdict)
 {
     struct pollfd p = {.fd = in, .events = POLLIN};
     struct verdict read_one;
 
     for (;;) {
-        long left = deadline - now_ms ();
+        int64_t left = deadline - clock_ms ();
         int r = poll (&p, 1, left > 0 ? (int) left : 0);
 
         if (r < 0 && errno == EINTR)
@@ -177,7 +168,7 @@ gate_judge (const struct gate *gate, struct verdict *verdict)
 {
     _cleanup_close_ int in = -1;
     _cleanup_close_ int out = -1;
-    long deadline = now_ms () + gate->wait_ms;
+    int64_t deadline = clock_ms () + gate->wait_ms;
     int ends[2];
     pid_t child;
 

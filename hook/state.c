@@ -37,11 +37,9 @@ state_parse (struct state *state, const char *text, size_t len, struct error *er
 int
 state_read (struct state *state, int fd, struct error *err)
 {
-    _cleanup_free_ char *text = malloc (STATE_BYTES_MAX);
+    static char text[STATE_BYTES_MAX];
     size_t len = 0;
 
-    if (!text)
-        return error_set (err, ENOMEM, "state");
     for (;;) {
         ssize_t n = read (fd, text + len, STATE_BYTES_MAX - len);
 

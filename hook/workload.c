@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -111,25 +111,13 @@ join_device_cgroup (pid_t pid, struct error *err)
     return 0;
 }
 
+/* Joining the user namespace that one is in is EINVAL (setns(2)).  */
 static int
-open_namespace (pid_t pid, const char *name, struct error *err)
+join_user_namespace (int container, struct error *err)
 {
-    char path[48];
-    int fd;
-
-    (void) snprintf (path, sizeof path, "/proc/%d/ns/%s", (int) pid, name);
-    fd = open (path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? error_set (err, errno, "open %s", path) : fd;
-}
-
-/* Joining the user namespace that one is in is EINVAL.  */
-static bool
-is_own_user_namespace (int fd)
-{
-    struct stat own, other;
-
-    return stat ("/proc/self/ns/user", &own) == 0 && fstat (fd, &other) == 0 && own.st_dev == other.st_dev
-           && own.st_ino == other.st_ino;
+    if (setns (container, CLONE_NEWUSER) < 0 && errno != EINVAL)
+        return error_set (err, errno, "join the container's user namespace");
+    return 0;
 }
 
 static int
@@ -167,26 +155,22 @@ drop_capabilities (bool keep_dac_override, struct error *err)
 int
 workload_become (pid_t pid, const char *rootfs, const struct workload_user *user, struct error *err)
 {
-    _cleanup_close_ int mount_ns = -1;
-    _cleanup_close_ int user_ns = -1;
+    _cleanup_close_ int container = pidfd_open (pid, 0);
     _cleanup_close_ int root = -1;
     pid_t parent = getppid ();
-    bool in_user_ns;
 
-    mount_ns = open_namespace (pid, "mnt", err);
-    user_ns = mount_ns < 0 ? -1 : open_namespace (pid, "user", err);
-    if (user_ns < 0 || join_device_cgroup (pid, err) < 0)
+    if (container < 0)
+        return error_set (err, errno, "the container's process %d", (int) pid);
+    if (join_device_cgroup (pid, err) < 0)
         return -1;
-    in_user_ns = !is_own_user_namespace (user_ns);
-    if (setns (mount_ns, CLONE_NEWNS) < 0)
+    if (setns (container, CLONE_NEWNS) < 0)
         return error_set (err, errno, "join the container's mount namespace");
     /* Still as root: the folders above the container's root are none of the workload's.  */
     root = open (rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return error_set (err, errno, "the container's root file system %s", rootfs);
-    if (in_user_ns && setns (user_ns, CLONE_NEWUSER) < 0)
-        return error_set (err, errno, "join the container's user namespace");
-    if (take_ids (user, err) < 0 || drop_capabilities (user->uid == 0 && user->dac_override, err) < 0)
+    if (join_user_namespace (container, err) < 0 || take_ids (user, err) < 0
+        || drop_capabilities (user->uid == 0 && user->dac_override, err) < 0)
         return -1;
     /* Changing ids clears the death signal, so it is set last.  */
     if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl (PR_SET_PDEATHSIG, SIGKILL) < 0

@@ -150,6 +150,8 @@ cmdline_parse (struct cmdline *cmd, int *argc, char **argv)
     if (verb == *argc)
         return;
     cmd->verb = find_verb (argv[verb]);
-    if (cmd->verb != VERB_OTHER)
+    if (cmd->verb == VERB_OTHER)
+        cmd->words = argv + verb + 1;
+    else
         parse_verb (cmd, *argc, argv, verb);
 }

@@ -18,7 +18,8 @@ struct cmdline {
     const char *bundle;  /* create, run */
     const char *config;  /* crun's --config of create and run */
     const char *process; /* exec */
-    const char *id;
+    const char *id;      /* create, run, exec */
+    char **words;        /* what follows any other verb; ends with NULL */
 };
 
 /* Removes --dri-oci-runtime from argv (which stays NULL-terminated) and reads the rest.  */

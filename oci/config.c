@@ -18,6 +18,8 @@ config_init (struct config *config)
         .n_runtimes = 2,
         .slots = 16,
         .activate_timeout_ms = 60000,
+        .max_wait_ms = 60000,
+        .docker_socket = "/run/docker.sock",
         .docker_root = "/var/lib/docker",
         .containerd_root = "/var/lib/containerd",
     };
@@ -42,6 +44,17 @@ take_number (unsigned *out, unsigned max, const json_t *value, const char *key, 
     if (!json_is_integer (value) || n < 1 || n > max)
         return error_set (err, 0, "\"%s\" wants a number from 1 to %u", key, max);
     *out = (unsigned) n;
+    return 0;
+}
+
+static int
+take_seconds (unsigned *out_ms, unsigned max, const json_t *value, const char *key, struct error *err)
+{
+    unsigned seconds;
+
+    if (take_number (&seconds, max, value, key, err) < 0)
+        return -1;
+    *out_ms = seconds * 1000;
     return 0;
 }
 
@@ -108,8 +121,6 @@ take_gpus (struct config *config, json_t *value, struct error *err)
 static int
 take_key (struct config *config, const char *key, json_t *value, struct error *err)
 {
-    unsigned seconds = 0;
-
     if (strcmp (key, "runtimes") == 0)
         return take_runtimes (config, value, err);
     if (strcmp (key, "gpus") == 0)
@@ -120,12 +131,12 @@ take_key (struct config *config, const char *key, json_t *value, struct error *e
         return take_text (config->docker_root, sizeof config->docker_root, value, key, err);
     if (strcmp (key, "containerd-root") == 0)
         return take_text (config->containerd_root, sizeof config->containerd_root, value, key, err);
-    if (strcmp (key, "activate-timeout") == 0) {
-        if (take_number (&seconds, 3600, value, key, err) < 0)
-            return -1;
-        config->activate_timeout_ms = seconds * 1000;
-        return 0;
-    }
+    if (strcmp (key, "docker-socket") == 0)
+        return take_text (config->docker_socket, sizeof config->docker_socket, value, key, err);
+    if (strcmp (key, "activate-timeout") == 0)
+        return take_seconds (&config->activate_timeout_ms, 3600, value, key, err);
+    if (strcmp (key, "max-wait") == 0)
+        return take_seconds (&config->max_wait_ms, 60, value, key, err);
     if (strcmp (key, "image-requests") == 0) {
         if (!json_is_boolean (value))
             return error_set (err, 0, "\"image-requests\" is true or false");
@@ -134,7 +145,7 @@ take_key (struct config *config, const char *key, json_t *value, struct error *e
     }
     return error_set (err, 0,
                       "unknown key \"%.60s\" (known: runtimes, gpus, slots, docker-root, containerd-root, "
-                      "activate-timeout, image-requests)",
+                      "docker-socket, activate-timeout, max-wait, image-requests)",
                       key);
 }
 

@@ -22,6 +22,8 @@ struct config {
     unsigned slots;               /* of a GPU that is not listed */
     bool image_requests;          /* labels and env baked into an image count */
     unsigned activate_timeout_ms; /* a grant that no container takes up expires after this */
+    unsigned max_wait_ms;         /* the longest dri.wait that counts */
+    char docker_socket[100];      /* where Docker is asked to start what was put off */
     char docker_root[128];        /* where Docker's data-root is looked for last */
     char containerd_root[128];    /* the same for the content store of containerd */
 };

@@ -43,10 +43,11 @@ container_to_json (const struct container *c)
 static void
 copy_ascii (char *out, size_t size, const char *text)
 {
-    (void) snprintf (out, size, "%s", text);
-    for (; *out; out++)
-        if (*out < ' ' || *out > '~')
-            *out = '?';
+    size_t len;
+
+    for (len = 0; len + 1 < size && text[len]; len++)
+        out[len] = (char) (text[len] < ' ' || text[len] > '~' ? '?' : text[len]);
+    out[len] = '\0';
 }
 
 int
@@ -108,33 +109,68 @@ get_number (const json_t *value, const char *what, uint32_t max, uint32_t *out, 
     json_int_t n = json_integer_value (value);
 
     if (!json_is_integer (value) || n < 0 || n > max)
-        return error_set (err, 0, "workload.%s is not an id", what);
+        return error_set (err, 0, "%s is not an id", what);
     *out = (uint32_t) n;
     return 0;
 }
 
-/* (uid_t) -1 is no id: chown takes it for "leave it".  */
-static int
-get_id (const json_t *value, const char *what, uint32_t *id, struct error *err)
+int
+id_from_json (uint32_t *id, const json_t *value, const char *what, struct error *err)
 {
     return get_number (value, what, UINT32_MAX - 1, id, err);
 }
 
+int
+gids_from_json (struct workload *w, const json_t *gids, const char *what, struct error *err)
+{
+    size_t i;
+    json_t *gid;
+
+    if (json_array_size (gids) > WORKLOAD_GIDS_MAX)
+        return error_set (err, 0, "%s has more than %d entries", what, WORKLOAD_GIDS_MAX);
+    json_array_foreach ((json_t *) gids, i, gid) {
+        if (id_from_json (&w->gids[i], gid, what, err) < 0)
+            return -1;
+    }
+    w->n_gids = (unsigned) json_array_size (gids);
+    return 0;
+}
+
 static int
-map_from_json (struct id_map *map, unsigned *n, const json_t *json, const char *what, struct error *err)
+line_from_json (struct id_map *line, const json_t *json, const char *const keys[3], const char *what,
+                struct error *err)
+{
+    uint32_t *const fields[] = {&line->container, &line->host, &line->size};
+
+    if (!json_is_object (json))
+        return error_set (err, 0, "%s has a line that is none", what);
+    *line = (struct id_map){0};
+    for (size_t i = 0; i < countof (fields); i++) {
+        const json_t *value = json_object_get (json, keys[i]);
+
+        if (value
+            && get_number (value, keys[i], fields[i] == &line->size ? UINT32_MAX : UINT32_MAX - 1, fields[i],
+                           err)
+                   < 0)
+            return error_wrap (err, "%s", what);
+    }
+    return 0;
+}
+
+int
+id_map_from_json (struct id_map *map, unsigned *n, const json_t *lines, const char *const keys[3],
+                  const char *what, struct error *err)
 {
     size_t i;
     json_t *line;
 
-    if (json_array_size (json) > ID_MAPS_MAX)
-        return error_set (err, 0, "workload.%s has more than %d lines", what, ID_MAPS_MAX);
-    json_array_foreach ((json_t *) json, i, line) {
-        if (get_id (json_object_get (line, "container"), what, &map[i].container, err) < 0
-            || get_id (json_object_get (line, "host"), what, &map[i].host, err) < 0
-            || get_number (json_object_get (line, "size"), what, UINT32_MAX, &map[i].size, err) < 0)
+    if (json_array_size (lines) > ID_MAPS_MAX)
+        return error_set (err, 0, "%s has more than %d lines", what, ID_MAPS_MAX);
+    json_array_foreach ((json_t *) lines, i, line) {
+        if (line_from_json (&map[i], line, keys, what, err) < 0)
             return -1;
     }
-    *n = (unsigned) json_array_size (json);
+    *n = (unsigned) json_array_size (lines);
     return 0;
 }
 
@@ -142,31 +178,25 @@ int
 workload_from_json (struct workload *w, const json_t *json, struct error *err)
 {
     struct workload parsed = {0};
-    const json_t *gids = json_object_get (json, "gids"), *puid = json_object_get (json, "puid");
-    size_t i;
-    json_t *gid;
+    static const char *const map_keys[] = {"container", "host", "size"};
+    const json_t *puid = json_object_get (json, "puid");
 
-    if (get_id (json_object_get (json, "uid"), "uid", &parsed.uid, err) < 0
-        || get_id (json_object_get (json, "gid"), "gid", &parsed.gid, err) < 0)
+    if (id_from_json (&parsed.uid, json_object_get (json, "uid"), "workload.uid", err) < 0
+        || id_from_json (&parsed.gid, json_object_get (json, "gid"), "workload.gid", err) < 0
+        || gids_from_json (&parsed, json_object_get (json, "gids"), "workload.gids", err) < 0)
         return -1;
-    if (json_array_size (gids) > WORKLOAD_GIDS_MAX)
-        return error_set (err, 0, "workload.gids has more than %d entries", WORKLOAD_GIDS_MAX);
-    json_array_foreach ((json_t *) gids, i, gid) {
-        if (get_id (gid, "gids", &parsed.gids[i], err) < 0)
-            return -1;
-    }
-    parsed.n_gids = (unsigned) json_array_size (gids);
     if (puid && !json_is_null (puid)) {
-        if (get_id (puid, "puid", &parsed.puid, err) < 0
-            || get_id (json_object_get (json, "pgid"), "pgid", &parsed.pgid, err) < 0)
+        if (id_from_json (&parsed.puid, puid, "workload.puid", err) < 0
+            || id_from_json (&parsed.pgid, json_object_get (json, "pgid"), "workload.pgid", err) < 0)
             return -1;
         parsed.drops = true;
     }
     parsed.userns = json_is_array (json_object_get (json, "uid_map"));
-    if (map_from_json (parsed.uid_map, &parsed.n_uid_map, json_object_get (json, "uid_map"), "uid_map", err)
+    if (id_map_from_json (parsed.uid_map, &parsed.n_uid_map, json_object_get (json, "uid_map"), map_keys,
+                          "workload.uid_map", err)
             < 0
-        || map_from_json (parsed.gid_map, &parsed.n_gid_map, json_object_get (json, "gid_map"), "gid_map",
-                          err)
+        || id_map_from_json (parsed.gid_map, &parsed.n_gid_map, json_object_get (json, "gid_map"), map_keys,
+                             "workload.gid_map", err)
                < 0)
         return -1;
     *w = parsed;

@@ -49,6 +49,14 @@ int container_from_json (struct container *c, const json_t *json, struct error *
 json_t *workload_to_json (const struct workload *w);
 int workload_from_json (struct workload *w, const json_t *json, struct error *err);
 
+/* Ids as any JSON has them; what is the name for the message. (uid_t) -1 is no id: chown takes it for "leave
+ * it".  */
+int id_from_json (uint32_t *id, const json_t *value, const char *what, struct error *err);
+int gids_from_json (struct workload *w, const json_t *gids, const char *what, struct error *err);
+/* keys: the members of a line for container, host and size; one that is missing is 0.  */
+int id_map_from_json (struct id_map *map, unsigned *n, const json_t *lines, const char *const keys[3],
+                      const char *what, struct error *err);
+
 /* id as the host knows it; -1 where the map has no line for it.  */
 int64_t id_to_host (const struct id_map *map, unsigned n, uint32_t id);
 

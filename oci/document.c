@@ -19,8 +19,8 @@ buffer_add (struct buffer *b, const char *data, size_t len)
 {
     if (len == 0)
         return 0;
-    if (len > b->room - b->len) {
-        size_t room = (b->len + len) * 2 + 64;
+    if (!b->data || len > b->room - b->len) {
+        size_t room = (b->len + len) * 2 + 1024;
         char *bigger = realloc (b->data, room);
 
         if (!bigger)
@@ -104,28 +104,109 @@ string_length (const char *s, const char *end)
     }
 }
 
+static const char *
+skip_space (const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
+        p++;
+    return p;
+}
+
 /* A number in the place of a key must not become one by being tagged.  */
 static bool
 is_key (const char *after, const char *end)
 {
-    while (after < end && (*after == ' ' || *after == '\t' || *after == '\r' || *after == '\n'))
-        after++;
+    after = skip_space (after, end);
     return after < end && *after == ':';
 }
 
-/* Copies text to out with every number that is not plain put as a tagged string. out stays empty where there
- * is none, which is the usual case: then the text is loaded as it is.  */
+/* The length of the array or object at s. 0 where it does not end, is nested too deeply for the bits of a
+ * word, or has a comment, which some parsers take: then jansson has to see it.  */
+static size_t
+compound_length (const char *s, const char *end)
+{
+    uint64_t objects = 0; /* a bit for each bracket that is open */
+    unsigned depth = 0;
+
+    for (const char *p = s; p < end; p++) {
+        if (*p == '"') {
+            p += string_length (p, end) - 1;
+        } else if (*p == '{' || *p == '[') {
+            if (depth++ == 64)
+                return 0;
+            objects = objects << 1 | (*p == '{');
+        } else if (*p == '}' || *p == ']') {
+            if ((objects & 1) != (*p == '}'))
+                return 0;
+            objects >>= 1;
+            if (--depth == 0)
+                return (size_t) (p + 1 - s);
+        } else if (*p == '/') {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* A name with an escape in it may be any.  */
+static bool
+is_named (const char *name, size_t len, const char *const *names)
+{
+    for (; *names; names++)
+        if (strlen (*names) == len && memcmp (*names, name, len) == 0)
+            return true;
+    return memchr (name, '\\', len) != NULL;
+}
+
+/* The array or object behind the string at s, where that is a key and none of the names: its length, else 0.
+ */
+static size_t
+unread_member (const char *s, size_t len, const char *end, const char *const *names, const char **value)
+{
+    const char *p = skip_space (s + len, end);
+
+    if (p == end || *p != ':')
+        return 0;
+    p = skip_space (p + 1, end);
+    if (p == end || (*p != '{' && *p != '[') || is_named (s + 1, len - 2, names))
+        return 0;
+    *value = p;
+    return compound_length (p, end);
+}
+
 static int
-numbers_to_strings (const char *text, size_t len, const char *tag, struct buffer *out)
+add_place (const char *tag, size_t offset, size_t len, struct buffer *out)
+{
+    char place[80];
+    int n = snprintf (place, sizeof place, "\"%s@%zu+%zu\"", tag, offset, len);
+
+    return buffer_add (out, place, (size_t) n);
+}
+
+/* Copies text to out with tagged strings for what is not to be parsed: "TAGnumber" for every number that is
+ * not plain, "TAG@OFFSET+LENGTH" for the members that nobody reads (names NULL: none). out stays empty where
+ * there is nothing of the kind: then the text is loaded as it is.  */
+static int
+tag_text (const char *text, size_t len, const char *const *names, const char *tag, struct buffer *out)
 {
     const char *p = text, *copied = text, *end = text + len;
 
     while (p < end) {
         bool plain = true;
-        size_t n;
+        size_t n, kept;
 
         if (*p == '"') {
-            p += string_length (p, end);
+            const char *value = NULL;
+
+            n = string_length (p, end);
+            kept = names ? unread_member (p, n, end, names, &value) : 0;
+            p += n;
+            if (kept > 0) {
+                if (buffer_add (out, copied, (size_t) (value - copied)) < 0
+                    || add_place (tag, (size_t) (value - text), kept, out) < 0)
+                    return -1;
+                p = copied = value + kept;
+            }
             continue;
         }
         if (*p != '-' && !is_digit (*p)) {
@@ -147,31 +228,45 @@ numbers_to_strings (const char *text, size_t len, const char *tag, struct buffer
     return 0;
 }
 
+/* What a tagged string stands for; value is what follows the tag.  */
 static int
-strings_to_numbers (const char *text, size_t len, const char *tag, struct buffer *out)
+add_tagged (const struct document *doc, const char *value, size_t len, struct buffer *out)
+{
+    size_t offset, length;
+
+    if (*value != '@')
+        return buffer_add (out, value, len);
+    if (sscanf (value, "@%zu+%zu", &offset, &length) != 2)
+        return -1;
+    return buffer_add (out, doc->text + offset, length);
+}
+
+static int
+untag_text (const struct document *doc, const char *text, size_t len, struct buffer *out)
 {
     const char *p = text, *end = text + len;
-    size_t tag_len = strlen (tag);
+    size_t tag_len = strlen (doc->tag);
 
     for (;;) {
-        const char *found = memmem (p, (size_t) (end - p), tag, tag_len);
+        const char *found = memmem (p, (size_t) (end - p), doc->tag, tag_len);
         const char *close;
 
         if (!found)
             return buffer_add (out, p, (size_t) (end - p));
         close = memchr (found, '"', (size_t) (end - found));
-        /* found[-1] is the opening quote: the tag stands only where numbers_to_strings put it.  */
+        /* found[-1] is the opening quote: the tag stands only where tag_text put it.  */
         if (!close || buffer_add (out, p, (size_t) (found - 1 - p)) < 0
-            || buffer_add (out, found + tag_len, (size_t) (close - found) - tag_len) < 0)
+            || add_tagged (doc, found + tag_len, (size_t) (close - found) - tag_len, out) < 0)
             return -1;
         p = close + 1;
     }
 }
 
 int
-document_load (struct document *doc, const char *text, size_t len, struct error *err)
+document_load_members (struct document *doc, const char *text, size_t len, const char *const *names,
+                       struct error *err)
 {
-    struct document loaded = {0};
+    struct document loaded = {.text = text};
     struct buffer tagged = {0};
     json_error_t where;
     uint64_t random;
@@ -181,13 +276,16 @@ document_load (struct document *doc, const char *text, size_t len, struct error 
     /* Also the seed of jansson's hash tables: they would open /dev/urandom for one.  */
     json_object_seed ((size_t) (random | 1));
     (void) snprintf (loaded.tag, sizeof loaded.tag, "#%016" PRIx64, random);
-    if (numbers_to_strings (text, len, loaded.tag, &tagged) < 0) {
+    if (tag_text (text, len, names, loaded.tag, &tagged) < 0) {
         free (tagged.data);
         return error_set (err, ENOMEM, "JSON");
     }
     loaded.root =
         json_loadb (tagged.data ? tagged.data : text, tagged.data ? tagged.len : len, JSON_ALLOW_NUL, &where);
     free (tagged.data);
+    /* Of the whole text, so that the line and the column are those of the file.  */
+    if (!loaded.root && names)
+        return document_load (doc, text, len, err);
     if (!loaded.root)
         return error_set (err, 0, "invalid JSON at line %d, column %d: %s", where.line, where.column,
                           where.text);
@@ -197,6 +295,12 @@ document_load (struct document *doc, const char *text, size_t len, struct error 
     }
     *doc = loaded;
     return 0;
+}
+
+int
+document_load (struct document *doc, const char *text, size_t len, struct error *err)
+{
+    return document_load_members (doc, text, len, NULL, err);
 }
 
 static int
@@ -211,7 +315,7 @@ document_dump (const struct document *doc, size_t flags, char **text, size_t *le
     struct buffer tagged = {0}, out = {0};
 
     if (json_dump_callback (doc->root, dump_to_buffer, &tagged, flags) < 0
-        || strings_to_numbers (tagged.data, tagged.len, doc->tag, &out) < 0) {
+        || untag_text (doc, tagged.data, tagged.len, &out) < 0) {
         free (tagged.data);
         free (out.data);
         return error_set (err, ENOMEM, "JSON");

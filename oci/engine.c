@@ -26,6 +26,7 @@ engine_may_be_docker (const char *id)
 static bool
 read_record (const char *root, size_t root_len, const char *id, struct record *record)
 {
+    static const char *const members[] = {"Config", "Labels", NULL};
     _cleanup_free_ char *text = NULL;
     char path[PATH_MAX];
     struct document doc;
@@ -37,7 +38,7 @@ read_record (const char *root, size_t root_len, const char *id, struct record *r
     n = snprintf (path, sizeof path, ENGINE_DOCKER_RECORD, (int) root_len, root, id);
     if (n < 0 || (size_t) n >= sizeof path
         || file_read (path, ENGINE_RECORD_BYTES_MAX, &text, &len, &ignored) < 0
-        || document_load (&doc, text, len, &ignored) < 0)
+        || document_load_members (&doc, text, len, members, &ignored) < 0)
         return false;
     own = json_string_value (json_object_get (doc.root, "ID"));
     if (!own || strcmp (own, id) != 0) {

@@ -8,15 +8,14 @@
 #include "engine.h"
 #include "file.h"
 
-/* Could this JSON text have a key of ours? Nobody escapes letters, a full stop or an underscore, but JSON
- * lets them: where that happens, it could.  */
-static bool
-may_name_us (const char *text, size_t len)
+bool
+glance_names_us (const char *text, size_t len)
 {
     const char *end = text + len, *p = text;
 
     if (memmem (text, len, "dri.", 4) || memmem (text, len, "DRI_", 4))
         return true;
+    /* Nobody escapes letters, a full stop or an underscore, but JSON lets them.  */
     for (;;) {
         p = memmem (p, (size_t) (end - p), "\\u00", 4);
         if (!p || end - p < 6)
@@ -48,7 +47,7 @@ glance_is_silent (const char *text, size_t len, const char *id)
     size_t record_len;
     int n;
 
-    if (may_name_us (text, len))
+    if (glance_names_us (text, len))
         return false;
     if (!engine_may_be_docker (id))
         return true;
@@ -59,5 +58,5 @@ glance_is_silent (const char *text, size_t len, const char *id)
         || file_read (path, ENGINE_RECORD_BYTES_MAX, &record, &record_len, &ignored) < 0)
         return false;
     (void) snprintf (own, sizeof own, "\"ID\":\"%s\"", id);
-    return memmem (record, record_len, own, strlen (own)) && !may_name_us (record, record_len);
+    return memmem (record, record_len, own, strlen (own)) && !glance_names_us (record, record_len);
 }

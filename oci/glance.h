@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Could this JSON text have a key of ours?  */
+bool glance_names_us (const char *text, size_t len);
+
 /* text: config.json. True where neither it nor the container's record at Docker names us. A container that
  * may be Docker's, but whose record is not where the text says, is a maybe.  */
 bool glance_is_silent (const char *text, size_t len, const char *id);

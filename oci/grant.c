@@ -6,19 +6,45 @@
 
 #include "cleanup.h"
 
-json_t *
-grant_to_json (const struct grant *g)
+static void
+write_node (struct writer *w, const struct grant_node *node)
 {
-    json_t *nodes = json_array (), *gids = json_array ();
+    writer_words (w, "{\"name\":");
+    writer_string (w, node->name);
+    writer_words (w, ",\"major\":");
+    writer_number (w, node->major);
+    writer_words (w, ",\"minor\":");
+    writer_number (w, node->minor);
+    if (node->drm)
+        writer_words (w, ",\"drm\":true}");
+    else
+        writer_words (w, ",\"drm\":false}");
+}
 
-    for (unsigned i = 0; i < g->n_nodes; i++)
-        (void) json_array_append_new (nodes, json_pack ("{ss si si sb}", "name", g->nodes[i].name, "major",
-                                                        (int) g->nodes[i].major, "minor",
-                                                        (int) g->nodes[i].minor, "drm", g->nodes[i].drm));
-    for (unsigned i = 0; i < g->n_gids; i++)
-        (void) json_array_append_new (gids, json_integer (g->gids[i]));
-    return json_pack ("{ss ss so so ss ss}", "lease", g->lease, "directory", g->directory, "nodes", nodes,
-                      "gids", gids, "gpus", g->gpus, "reason", g->reason);
+void
+grant_write (struct writer *w, const struct grant *g)
+{
+    writer_words (w, "{\"lease\":");
+    writer_string (w, g->lease);
+    writer_words (w, ",\"directory\":");
+    writer_string (w, g->directory);
+    writer_words (w, ",\"nodes\":[");
+    for (unsigned i = 0; i < g->n_nodes; i++) {
+        if (i > 0)
+            writer_words (w, ",");
+        write_node (w, &g->nodes[i]);
+    }
+    writer_words (w, "],\"gids\":[");
+    for (unsigned i = 0; i < g->n_gids; i++) {
+        if (i > 0)
+            writer_words (w, ",");
+        writer_number (w, g->gids[i]);
+    }
+    writer_words (w, "],\"gpus\":");
+    writer_string (w, g->gpus);
+    writer_words (w, ",\"reason\":");
+    writer_string (w, g->reason);
+    writer_words (w, "}");
 }
 
 /* A name in /dev/dri: no slash, no dots.  */

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "error.h"
+#include "writer.h"
 
 enum { GRANT_GPUS_MAX = 16, GRANT_NODES_MAX = 2 * GRANT_GPUS_MAX + 1, GRANT_GIDS_MAX = 8 };
 
@@ -28,7 +29,8 @@ struct grant {
     char reason[256]; /* why there are no nodes, else "" */
 };
 
-json_t *grant_to_json (const struct grant *g);
+/* The wire form.  */
+void grant_write (struct writer *w, const struct grant *g);
 int grant_from_json (struct grant *g, const json_t *json, struct error *err);
 
 #endif

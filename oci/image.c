@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "document.h"
 #include "file.h"
+#include "glance.h"
 
 enum { BLOB_BYTES_MAX = 4 << 20, MANIFESTS_MAX = 64 };
 
@@ -24,13 +25,17 @@ digest_hex (const char *digest)
 static int
 load_json (const char *path, json_t **root, struct error *err)
 {
+    static const char *const members[] = {"Labels", "Env", "config", "layers", "manifests", NULL};
     _cleanup_free_ char *text = NULL;
+    const char *const *names;
     struct document doc;
     size_t len;
 
     if (file_read (path, BLOB_BYTES_MAX, &text, &len, err) < 0)
         return -1;
-    if (document_load (&doc, text, len, err) < 0)
+    /* An image without a word to us has neither labels nor variables that count.  */
+    names = glance_names_us (text, len) ? members : members + 2;
+    if (document_load_members (&doc, text, len, names, err) < 0)
         return error_wrap (err, "%s", path);
     *root = doc.root;
     return 0;

@@ -57,9 +57,20 @@ find (const char *name, char *path, size_t size)
     return false;
 }
 
+static const char *const kind_names[] = {[RUNTIME_RUNC] = "runc", [RUNTIME_CRUN] = "crun"};
+
+static bool
+may_be (const char *runtime, enum runtime_kind kind)
+{
+    const char *slash = strrchr (runtime, '/');
+    enum runtime_kind other = kind == RUNTIME_RUNC ? RUNTIME_CRUN : RUNTIME_RUNC;
+
+    return kind == RUNTIME_ANY || !strstr (slash ? slash : runtime, kind_names[other]);
+}
+
 int
-program_find_runtime (const struct config *config, const char *asked, char *path, size_t size,
-                      struct error *err)
+program_find_runtime (const struct config *config, const char *asked, enum runtime_kind kind, char *path,
+                      size_t size, struct error *err)
 {
     if (asked)
         return find (asked, path, size)
@@ -67,8 +78,17 @@ program_find_runtime (const struct config *config, const char *asked, char *path
                    : error_set (err, 0, "--dri-oci-runtime %s: no such program, or dri-runtime itself",
                                 asked);
     for (unsigned i = 0; i < config->n_runtimes; i++)
-        if (find (config->runtimes[i], path, size))
+        if (may_be (config->runtimes[i], kind) && find (config->runtimes[i], path, size))
             return 0;
+    /* The configuration was another one when the container was made. runc must not get crun's containers: its
+     * delete takes their files away and leaves them running.  */
+    if (kind != RUNTIME_ANY)
+        return find (kind_names[kind], path, size)
+                   ? 0
+                   : error_set (err, 0,
+                                "no %s found, which made this container: install it, or name it in "
+                                "\"runtimes\" of /etc/dri-broker/config.json",
+                                kind_names[kind]);
     return error_set (err, 0,
                       "no OCI runtime found: install runc or crun, or name one in \"runtimes\" of "
                       "/etc/dri-broker/config.json");

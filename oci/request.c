@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -16,10 +17,15 @@ static const char *const accesses[] = {"shared", "exclusive", "monitor", NULL};
 static const char *const classes[] = {"interactive", "realtime", "batch", NULL};
 static const char *const readies[] = {"auto", "off", "node", "driver", "vaapi", NULL};
 static const char *const failures[] = {"fail", "start-without", "defer", NULL};
-static const char *const selectors[] = {"any", "all", "pci:", "driver:", "vendor:", NULL};
-static const char *const owners[] = {"auto", "host", NULL};
+static const char *const selectors[] = {
+    "any", "all", "pci:0000:00:02.0", "driver:i915", "vendor:intel", NULL,
+};
+static const char *const vendors[] = {"intel", "amd", "nvidia", NULL};
+static const char *const drivers[] = {"i915", "xe", "amdgpu", NULL};
+static const char *const owners[] = {"auto", "host", "UID:GID[:MODE]", NULL};
 
-/* Edit distance with adjacent transpositions counted as one ("exculsive" is one slip, not two).  */
+/* Edit distance with adjacent transpositions counted as one ("exculsive" is one slip, not two), and capital
+ * letters in a as none.  */
 static unsigned
 distance (const char *a, const char *b)
 {
@@ -36,7 +42,8 @@ distance (const char *a, const char *b)
 
         now[0] = (unsigned) i;
         for (size_t j = 1; j <= lb; j++) {
-            unsigned cost = a[i - 1] == b[j - 1] ? 0 : 1, best = before[j - 1] + cost;
+            unsigned cost = tolower ((unsigned char) a[i - 1]) == b[j - 1] ? 0 : 1,
+                     best = before[j - 1] + cost;
 
             if (before[j] + 1 < best)
                 best = before[j] + 1;
@@ -50,22 +57,50 @@ distance (const char *a, const char *b)
     return rows[la % 3][lb];
 }
 
-/* The nearest of the names, of which there is at least one; the first where none is near.  */
+/* The nearest of the names; NULL where a third of the longer word would have to be another for all of them.
+ */
 static const char *
 nearest (const char *text, const char *const *names)
 {
-    const char *best = names[0];
+    const char *best = NULL;
     unsigned least = UINT_MAX;
 
     for (; *names; names++) {
+        size_t len = strlen (text), longer = strlen (*names) > len ? strlen (*names) : len;
         unsigned d = distance (text, *names);
 
-        if (d < least) {
+        if (d < least && d <= longer / 3) {
             least = d;
             best = *names;
         }
     }
     return best;
+}
+
+/* Advice in place of a text that is none of the names: the nearest, or where none is near, all.  */
+static void
+advise (const char *text, const char *const *names, const char *quote, char *out, size_t size)
+{
+    const char *near = nearest (text, names);
+    size_t used;
+
+    if (near) {
+        (void) snprintf (out, size, "did you mean %s%s%s?", quote, near, quote);
+        return;
+    }
+    used = (size_t) snprintf (out, size, "valid are");
+    for (size_t i = 0; names[i] && used < size; i++)
+        used += (size_t) snprintf (out + used, size - used, "%s %s%s%s", i > 0 ? "," : "", quote, names[i],
+                                   quote);
+}
+
+static int
+no_value (const char *value, const char *const *names, struct error *err)
+{
+    char advice[256];
+
+    advise (value, names, "\"", advice, sizeof advice);
+    return error_set (err, 0, "no value \"%.60s\"; %s", value, advice);
 }
 
 static int
@@ -74,7 +109,7 @@ pick (const char *value, const char *const *names, struct error *err)
     for (int i = 0; names[i]; i++)
         if (strcmp (value, names[i]) == 0)
             return i;
-    return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\"?", value, nearest (value, names));
+    return no_value (value, names, err);
 }
 
 /* A whole decimal (or octal, base 8) number, no sign, no space.  */
@@ -113,15 +148,21 @@ is_pci_address (const char *s)
            && s[7] <= '7';
 }
 
+static bool
+is_one_of (const char *s, const char *const *names)
+{
+    for (; *names; names++)
+        if (strcasecmp (s, *names) == 0)
+            return true;
+    return false;
+}
+
 /* A name that we know, or the number in hex, as "8086" or "0x8086".  */
 static bool
 is_vendor (const char *s)
 {
-    static const char *const names[] = {"intel", "amd", "nvidia"};
-
-    for (size_t i = 0; i < countof (names); i++)
-        if (strcasecmp (s, names[i]) == 0)
-            return true;
+    if (is_one_of (s, vendors))
+        return true;
     s += strncmp (s, "0x", 2) == 0 ? 2 : 0;
     return strlen (s) == 4 && is_hex (s, 4);
 }
@@ -147,12 +188,12 @@ parse_selector (const char *word, struct selector *sel, struct error *err)
         const char *prefix;
         enum selector_kind kind;
         bool (*valid) (const char *text);
-        const char *example;
     } prefixed[] = {
-        {"pci:", SELECT_PCI, is_pci_address, "pci:0000:00:02.0"},
-        {"driver:", SELECT_DRIVER, is_name, "driver:i915"},
-        {"vendor:", SELECT_VENDOR, is_vendor, "vendor:intel"},
+        {"pci:", SELECT_PCI, is_pci_address},
+        {"driver:", SELECT_DRIVER, is_name},
+        {"vendor:", SELECT_VENDOR, is_vendor},
     };
+    bool vendor = is_one_of (word, vendors);
 
     *sel = (struct selector){.kind = SELECT_ANY};
     (void) snprintf (sel->text, sizeof sel->text, "%s", word);
@@ -163,9 +204,7 @@ parse_selector (const char *word, struct selector *sel, struct error *err)
             continue;
         sel->kind = prefixed[i].kind;
         sel->prefix = (unsigned) (rest - word);
-        if (prefixed[i].valid (rest))
-            return 0;
-        return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\"?", word, prefixed[i].example);
+        return prefixed[i].valid (rest) ? 0 : no_value (word, selectors, err);
     }
     if (strlen (word) == 9 && is_hex (word, 4) && word[4] == ':' && is_hex (word + 5, 4)) {
         sel->kind = SELECT_ID;
@@ -173,9 +212,12 @@ parse_selector (const char *word, struct selector *sel, struct error *err)
         sel->device = (uint16_t) strtoul (word + 5, NULL, 16);
         return 0;
     }
+    /* Taken for the name of a GPU, they would wait for one that nobody has.  */
+    if (vendor || is_one_of (word, drivers))
+        return error_set (err, 0, "no value \"%s\"; did you mean \"%s:%s\"?", word,
+                          vendor ? "vendor" : "driver", word);
     if (!is_name (word))
-        return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\"?", word,
-                          nearest (word, selectors));
+        return no_value (word, selectors, err);
     sel->kind = strcmp (word, "any") == 0      ? SELECT_ANY
                 : strcmp (word, "all") == 0    ? SELECT_ALL
                 : has_prefix (word, "renderD") ? SELECT_NODE
@@ -210,7 +252,7 @@ parse_slots (struct request *req, char *value, struct error *err)
     unsigned long n;
 
     if (parse_number (value, 10, 1000, &n) < 0 || n == 0)
-        return error_set (err, 0, "no value \"%.60s\"; did you mean \"1\"?", value);
+        return error_set (err, 0, "no value \"%.60s\"; wants a number from 1 to 1000", value);
     req->slots = (unsigned) n;
     return 0;
 }
@@ -228,7 +270,7 @@ parse_share (struct request *req, char *value, struct error *err)
             return 0;
         }
     }
-    return error_set (err, 0, "wants a percentage from 1%% to 100%%; did you mean \"40%%\"?");
+    return error_set (err, 0, "wants a percentage from 1%% to 100%%, as in \"40%%\"");
 }
 
 static int
@@ -245,7 +287,7 @@ parse_wait (struct request *req, char *value, struct error *err)
             return 0;
         }
     }
-    return error_set (err, 0, "wants a time of at most 60s; did you mean \"10s\"?");
+    return error_set (err, 0, "wants a time of at most 60s, as in \"10s\"");
 }
 
 static int
@@ -261,8 +303,7 @@ parse_owner (struct request *req, char *value, struct error *err)
     }
     gid = strchr (value, ':');
     if (!gid)
-        return error_set (err, 0, "no value \"%.60s\"; did you mean \"%s\" or UID:GID as in \"1000:1000\"?",
-                          value, nearest (value, owners));
+        return no_value (value, owners, err);
     *gid++ = '\0';
     mode = strchr (gid, ':');
     if (mode)
@@ -270,7 +311,7 @@ parse_owner (struct request *req, char *value, struct error *err)
     /* 0777 at most: no set-id bits on a device node. (uid_t) -1 means "leave it" to chown.  */
     if (parse_number (value, 10, UINT32_MAX - 1, &u) < 0 || parse_number (gid, 10, UINT32_MAX - 1, &g) < 0
         || (mode && parse_number (mode, 8, 0777, &m) < 0))
-        return error_set (err, 0, "wants UID:GID[:MODE] in numbers; did you mean \"1000:1000:0660\"?");
+        return error_set (err, 0, "wants UID:GID[:MODE] in numbers, as in \"1000:1000:0660\"");
     owner.uid = (uid_t) u;
     owner.gid = (gid_t) g;
     owner.mode = (mode_t) m;
@@ -426,20 +467,21 @@ int
 request_set (struct request *req, enum request_source source, const char *name, const char *value,
              struct error *err)
 {
-    char canonical[48], copy[REQUEST_TEXT_MAX];
+    char canonical[48], copy[REQUEST_TEXT_MAX], advice[256];
     struct request changed;
     int key;
 
     canonical_name (source, name, canonical, sizeof canonical);
     key = find_key (canonical);
-    if (key < 0 || (source != SOURCE_ENV && strcmp (name, canonical) != 0))
-        return error_set (err, 0, "unknown %s %.60s; did you mean %s?", request_source_name (source), name,
-                          nearest (canonical, key_names));
+    if (key < 0 || (source != SOURCE_ENV && strcmp (name, canonical) != 0)) {
+        advise (canonical, key_names, "", advice, sizeof advice);
+        return error_set (err, 0, "unknown %s %.60s; %s", request_source_name (source), name, advice);
+    }
     if (strlen (value) >= sizeof copy)
         return error_set (err, 0, "%s has a value of %zu characters, at most %zu are taken", name,
                           strlen (value), sizeof copy - 1);
     changed = *req;
-    (void) snprintf (copy, sizeof copy, "%s", value);
+    memcpy (copy, value, strlen (value) + 1);
     if ((keys[key].words ? parse_word (&changed, (enum request_key) key, keys[key].words, copy, err)
                          : keys[key].parse (&changed, copy, err))
         < 0)

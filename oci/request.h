@@ -93,7 +93,7 @@ bool request_owns_env (const char *name);
 
 /* Sets one key. name is "dri.gpu" for labels and annotations, "DRI_GPU" for the environment (dri.on-failure
  * is DRI_ON_FAILURE). A value from a source below that of an earlier one is checked, but not taken. Errors
- * name the key, the value and the nearest valid one.  */
+ * name the key, the value, and the nearest valid one or, where none is near, all.  */
 int request_set (struct request *req, enum request_source source, const char *name, const char *value,
                  struct error *err);
 

@@ -12,20 +12,93 @@
 
 enum { STATE_BYTES_MAX = 16 << 20 };
 
-/* The default of --root for root (runc(8), crun(1)).  */
-static const char *const default_roots[] = {"/run/runc", "/run/crun"};
+/* Where a runtime keeps a container: <above><below>/<id>/.  */
+struct place {
+    const char *above, *below;
+    enum runtime_kind kind;
+};
+
+enum { PLACES_MAX = 4 };
+
+/* Without --root (runc(8), crun(1)) there is /run/runc and /run/crun; with $XDG_RUNTIME_DIR crun takes that
+ * in the place of /run, and so does runc where it is not root.  */
+static unsigned
+find_places (const struct cmdline *cmd, struct place places[PLACES_MAX])
+{
+    const char *above[] = {"/run", getenv ("XDG_RUNTIME_DIR")};
+    unsigned n = 0;
+
+    if (cmd->root) {
+        places[n++] = (struct place){cmd->root, "", RUNTIME_RUNC};
+        places[n++] = (struct place){cmd->root, "", RUNTIME_CRUN};
+        return n;
+    }
+    for (size_t i = 0; i < countof (above); i++) {
+        if (!above[i] || !*above[i])
+            continue;
+        places[n++] = (struct place){above[i], "/runc", RUNTIME_RUNC};
+        places[n++] = (struct place){above[i], "/crun", RUNTIME_CRUN};
+    }
+    return n;
+}
+
+static int
+file_path (const struct place *place, const char *id, const char *name, char path[PATH_MAX])
+{
+    int n = snprintf (path, PATH_MAX, "%s%s/%s/%s", place->above, place->below, id, name);
+
+    return !strchr (id, '/') && n < PATH_MAX ? 0 : -1;
+}
+
+static enum runtime_kind
+kind_of (const struct place *places, unsigned n, const char *id)
+{
+    enum runtime_kind found = RUNTIME_ANY;
+
+    for (unsigned i = 0; i < n; i++) {
+        char path[PATH_MAX];
+
+        if (file_path (&places[i], id, places[i].kind == RUNTIME_RUNC ? "state.json" : "status", path) < 0
+            || access (path, F_OK) < 0)
+            continue;
+        if (found != RUNTIME_ANY && found != places[i].kind)
+            return RUNTIME_ANY;
+        found = places[i].kind;
+    }
+    return found;
+}
+
+enum runtime_kind
+running_kind (const struct cmdline *cmd)
+{
+    struct place places[PLACES_MAX];
+    unsigned n = find_places (cmd, places);
+
+    if (cmd->runtime)
+        return RUNTIME_ANY;
+    if (cmd->verb == VERB_EXEC && cmd->id)
+        return kind_of (places, n, cmd->id);
+    /* Of these verbs it is not known which options have a value: the first word that is a container.  */
+    for (char **word = cmd->words; word && *word; word++) {
+        enum runtime_kind kind = **word == '-' ? RUNTIME_ANY : kind_of (places, n, *word);
+
+        if (kind != RUNTIME_ANY)
+            return kind;
+    }
+    return RUNTIME_ANY;
+}
 
 /* Parses the file only if our mark stands in it: an exec into a stranger costs one read.  */
 static bool
-load_marked (const char *root, const char *id, const char *name, struct document *doc)
+load_marked (const struct place *place, const char *id, const char *name, struct document *doc)
 {
     _cleanup_free_ char *text = NULL;
     char path[PATH_MAX];
     struct error ignored;
     size_t len;
-    int n = snprintf (path, sizeof path, "%s/%s/%s", root, id, name);
 
-    return n > 0 && (size_t) n < sizeof path && file_read (path, STATE_BYTES_MAX, &text, &len, &ignored) == 0
+    return file_path (place, id, name, path) == 0
+           && file_read (path, STATE_BYTES_MAX, &text, &len, &ignored) == 0
            && memmem (text, len, APPLY_GIDS_ANNOTATION, strlen (APPLY_GIDS_ANNOTATION))
            && document_load (doc, text, len, &ignored) == 0;
 }
@@ -49,30 +122,28 @@ labels_to_annotations (const json_t *labels)
 }
 
 static json_t *
-annotations_below (const char *root, const char *id)
+annotations_in (const struct place *place, const char *id)
 {
-    json_t *annotations = NULL;
+    bool runc = place->kind == RUNTIME_RUNC;
+    json_t *annotations;
     struct document doc;
 
-    if (load_marked (root, id, "state.json", &doc)) {
-        annotations = labels_to_annotations (spec_get (doc.root, "config", "labels", NULL));
-        document_finish (&doc);
-    } else if (load_marked (root, id, "config.json", &doc)) {
-        annotations = json_incref (json_object_get (doc.root, "annotations"));
-        document_finish (&doc);
-    }
+    if (!load_marked (place, id, runc ? "state.json" : "config.json", &doc))
+        return NULL;
+    annotations = runc ? labels_to_annotations (spec_get (doc.root, "config", "labels", NULL))
+                       : json_incref (json_object_get (doc.root, "annotations"));
+    document_finish (&doc);
     return annotations;
 }
 
 json_t *
 running_annotations (const struct cmdline *cmd)
 {
-    if (!cmd->id || strchr (cmd->id, '/'))
-        return NULL;
-    if (cmd->root)
-        return annotations_below (cmd->root, cmd->id);
-    for (size_t i = 0; i < countof (default_roots); i++) {
-        json_t *annotations = annotations_below (default_roots[i], cmd->id);
+    struct place places[PLACES_MAX];
+    unsigned n = find_places (cmd, places);
+
+    for (unsigned i = 0; cmd->id && i < n; i++) {
+        json_t *annotations = annotations_in (&places[i], cmd->id);
 
         if (annotations)
             return annotations;

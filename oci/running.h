@@ -5,6 +5,12 @@
 #include <jansson.h>
 
 #include "cmdline.h"
+#include "program.h"
+
+/* Which runtime made the container that an argument of the verb names: runc keeps <root>/<id>/state.json,
+ * crun <root>/<id>/status. RUNTIME_ANY where there is none of the two, or both, for create and run, and where
+ * --dri-oci-runtime says it.  */
+enum runtime_kind running_kind (const struct cmdline *cmd);
 
 /* The annotations of a container whose spec we edited; NULL for all others. runc keeps them as "name=value"
  * in <root>/<id>/state.json (libcontainer's Config.Labels), crun keeps a copy of config.json there. The

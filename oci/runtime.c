@@ -10,11 +10,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "../broker/client.h"
 #include "apply.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "cmdline.h"
 #include "config.h"
 #include "document.h"
@@ -33,6 +33,7 @@ enum { CONFIG_JSON_MAX = 16 << 20, BROKER_TIMEOUT_MS = 5000 };
 struct start {
     const struct cmdline *cmd;
     char config_path[PATH_MAX], bundle[PATH_MAX], hook[PATH_MAX];
+    char *text; /* of config.json; doc refers to it */
     struct document doc;
     struct container container;
     struct request req;
@@ -62,15 +63,14 @@ find_paths (struct start *s, struct error *err)
 static int
 load_spec (struct start *s, bool *silent, struct error *err)
 {
-    _cleanup_free_ char *text = NULL;
     size_t len;
 
-    if (file_read (s->config_path, CONFIG_JSON_MAX, &text, &len, err) < 0)
+    if (file_read (s->config_path, CONFIG_JSON_MAX, &s->text, &len, err) < 0)
         return -1;
-    *silent = glance_is_silent (text, len, s->cmd->id);
+    *silent = glance_is_silent (s->text, len, s->cmd->id);
     if (*silent)
         return 0;
-    if (document_load (&s->doc, text, len, err) < 0)
+    if (document_load_members (&s->doc, s->text, len, spec_members, err) < 0)
         return error_wrap (err, "%s", s->config_path);
     return 0;
 }
@@ -122,22 +122,13 @@ acquire_parameters (const struct start *s, json_t *notes)
                       request_sources_to_json (&s->req), "notes", notes);
 }
 
-static unsigned
-now_ms (void)
-{
-    struct timespec t;
-
-    (void) clock_gettime (CLOCK_MONOTONIC, &t);
-    return (unsigned) (t.tv_sec * 1000 + t.tv_nsec / 1000000);
-}
-
 static enum client_result
 acquire (struct start *s, struct error *err)
 {
     json_t *notes = apply_notes (s->doc.root);
     _cleanup_json_ json_t *reply = NULL;
     enum client_result result;
-    unsigned began, took;
+    int64_t began, took;
     size_t i;
     json_t *note;
 
@@ -148,14 +139,14 @@ acquire (struct start *s, struct error *err)
         json_decref (notes);
         return result;
     }
-    began = now_ms ();
+    began = clock_ms ();
     result = client_call (&s->client, "Acquire", acquire_parameters (s, notes),
                           s->req.wait_ms + BROKER_TIMEOUT_MS, &reply, err);
     if (result == CLIENT_OK && grant_from_json (&s->grant, json_object_get (reply, "grant"), err) < 0)
         return CLIENT_UNREACHABLE;
     /* dri.wait is for all waiting: what the queue took, the gate does not have.  */
-    took = now_ms () - began;
-    s->req.wait_ms -= took < s->req.wait_ms ? took : s->req.wait_ms;
+    took = clock_ms () - began;
+    s->req.wait_ms -= took < s->req.wait_ms ? (unsigned) took : s->req.wait_ms;
     return result;
 }
 
@@ -229,6 +220,25 @@ refuse (const struct start *s, const struct error *err)
     return EXIT_FAILURE;
 }
 
+/* For a container that is refused before the broker was asked: drictl explain is to know why. The broker may
+ * be gone, which changes nothing.  */
+static int
+tell_and_refuse (struct start *s, const struct error *reason)
+{
+    enum { TELL_MS = 1000 };
+    struct error ignored;
+
+    if (spec_workload (s->doc.root, &s->workload, &ignored) == 0
+        && client_connect (&s->client, &ignored) == CLIENT_OK) {
+        json_t *parameters = acquire_parameters (s, json_array ());
+
+        (void) json_object_set_new (parameters, "refused", json_string (reason->message));
+        (void) client_call (&s->client, "Acquire", parameters, TELL_MS, NULL, &ignored);
+        client_close (&s->client);
+    }
+    return refuse (s, reason);
+}
+
 static int
 start_opted_in (struct start *s, const char *runtime, char **argv)
 {
@@ -266,13 +276,13 @@ start_container (const struct cmdline *cmd, const struct config *config, const s
         return -1;
     request_init (&s.req);
     if (engine_request (s.doc.root, s.bundle, cmd->id, config, &s.container, &s.req, &err) < 0)
-        return refuse (&s, &err);
+        return tell_and_refuse (&s, &err);
     if (!s.req.enable && (s.doc.root || !mentions_opt_in (s.config_path)))
         return -1;
     if (!s.doc.root)
         return refuse (&s, &unreadable);
     if (config_error->message[0])
-        return refuse (&s, config_error);
+        return tell_and_refuse (&s, config_error);
     return start_opted_in (&s, runtime, argv);
 }
 
@@ -311,7 +321,7 @@ main (int argc, char **argv)
 
     cmdline_parse (&cmd, &argc, argv);
     (void) config_load (&config, &config_error);
-    if (program_find_runtime (&config, cmd.runtime, runtime, sizeof runtime, &err) < 0) {
+    if (program_find_runtime (&config, cmd.runtime, running_kind (&cmd), runtime, sizeof runtime, &err) < 0) {
         log_line (&cmd, "error", err.message);
         return EXIT_FAILURE;
     }

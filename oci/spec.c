@@ -6,6 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const spec_members[] = {
+    "process",     "user",    "additionalGids", "env",         "capabilities",
+    "effective",   "root",    "mounts",         "options",     "linux",
+    "resources",   "devices", "namespaces",     "uidMappings", "gidMappings",
+    "annotations", "hooks",   "createRuntime",  "poststop",    "args",
+    NULL,
+};
+
 json_t *
 spec_get (const json_t *spec, const char *name, ...)
 {
@@ -42,54 +50,10 @@ spec_root_path (const json_t *spec)
 
 /* Absent means 0, as Go's zero value has it.  */
 static int
-get_number (const json_t *value, const char *what, uint32_t max, uint32_t *out, struct error *err)
-{
-    json_int_t n = json_integer_value (value);
-
-    if (value && (!json_is_integer (value) || n < 0 || n > max))
-        return error_set (err, 0, "config.json: %s is not an id", what);
-    *out = (uint32_t) n;
-    return 0;
-}
-
-static int
 get_id (const json_t *value, const char *what, uint32_t *id, struct error *err)
 {
-    return get_number (value, what, UINT32_MAX - 1, id, err);
-}
-
-static int
-get_gids (const json_t *gids, struct workload *w, struct error *err)
-{
-    size_t i;
-    json_t *gid;
-
-    if (json_array_size (gids) > WORKLOAD_GIDS_MAX)
-        return error_set (err, 0, "config.json: more than %d additional groups", WORKLOAD_GIDS_MAX);
-    json_array_foreach ((json_t *) gids, i, gid) {
-        if (get_id (gid, "process.user.additionalGids", &w->gids[i], err) < 0)
-            return -1;
-    }
-    w->n_gids = (unsigned) json_array_size (gids);
-    return 0;
-}
-
-static int
-get_map (const json_t *lines, struct id_map *map, unsigned *n, struct error *err)
-{
-    size_t i;
-    json_t *line;
-
-    if (json_array_size (lines) > ID_MAPS_MAX)
-        return error_set (err, 0, "config.json: more than %d lines in an id map", ID_MAPS_MAX);
-    json_array_foreach ((json_t *) lines, i, line) {
-        if (get_id (json_object_get (line, "containerID"), "containerID", &map[i].container, err) < 0
-            || get_id (json_object_get (line, "hostID"), "hostID", &map[i].host, err) < 0
-            || get_number (json_object_get (line, "size"), "size", UINT32_MAX, &map[i].size, err) < 0)
-            return -1;
-    }
-    *n = (unsigned) json_array_size (lines);
-    return 0;
+    *id = 0;
+    return value ? id_from_json (id, value, what, err) : 0;
 }
 
 static bool
@@ -128,12 +92,15 @@ get_env_id (const json_t *spec, const char *name, uint32_t *id)
 int
 spec_workload (const json_t *spec, struct workload *w, struct error *err)
 {
+    static const char *const map_keys[] = {"containerID", "hostID", "size"};
     const json_t *user = spec_get (spec, "process", "user", NULL);
     struct workload found = {0};
 
-    if (get_id (json_object_get (user, "uid"), "process.user.uid", &found.uid, err) < 0
-        || get_id (json_object_get (user, "gid"), "process.user.gid", &found.gid, err) < 0
-        || get_gids (json_object_get (user, "additionalGids"), &found, err) < 0)
+    if (get_id (json_object_get (user, "uid"), "config.json: process.user.uid", &found.uid, err) < 0
+        || get_id (json_object_get (user, "gid"), "config.json: process.user.gid", &found.gid, err) < 0
+        || gids_from_json (&found, json_object_get (user, "additionalGids"),
+                           "config.json: process.user.additionalGids", err)
+               < 0)
         return -1;
     /* linuxserver.io, hotio and their kin start as root and drop to PUID:PGID. Both must be set: what such an
        image takes for a missing one is its own affair.  */
@@ -141,8 +108,12 @@ spec_workload (const json_t *spec, struct workload *w, struct error *err)
         found.drops = get_env_id (spec, "PUID", &found.puid);
     found.userns = has_user_namespace (spec);
     if (found.userns
-        && (get_map (spec_get (spec, "linux", "uidMappings", NULL), found.uid_map, &found.n_uid_map, err) < 0
-            || get_map (spec_get (spec, "linux", "gidMappings", NULL), found.gid_map, &found.n_gid_map, err)
+        && (id_map_from_json (found.uid_map, &found.n_uid_map, spec_get (spec, "linux", "uidMappings", NULL),
+                              map_keys, "config.json: linux.uidMappings", err)
+                < 0
+            || id_map_from_json (found.gid_map, &found.n_gid_map,
+                                 spec_get (spec, "linux", "gidMappings", NULL), map_keys,
+                                 "config.json: linux.gidMappings", err)
                    < 0))
         return -1;
     *w = found;

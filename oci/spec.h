@@ -8,6 +8,10 @@
 #include "container.h"
 #include "error.h"
 
+/* Every array and object that this program reads or edits in a config.json, for document_load_members: what
+ * is not named here is no array or object for it.  */
+extern const char *const spec_members[];
+
 /* A member of a member: spec_get (spec, "process", "user", NULL). NULL where one is missing.  */
 json_t *spec_get (const json_t *spec, const char *name, ...) __attribute__ ((sentinel));
 

@@ -1,6 +1,7 @@
 #include "supervise.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,18 +25,38 @@ hand_on_listen_pid (pid_t parent)
     (void) setenv ("LISTEN_PID", text, 1);
 }
 
-static void __attribute__ ((noreturn))
-become_runtime (const char *path, char **argv, const sigset_t *mask, sighandler_t on_child, pid_t parent)
+struct runtime {
+    const char *path;
+    char **argv;
+    const sigset_t *mask;
+    sighandler_t on_child;
+    pid_t parent;
+};
+
+/* On a stack of its own in our memory, while we wait: what it changes there is changed for us too.  */
+static int
+become_runtime (void *data)
 {
+    const struct runtime *r = data;
+
     /* An engine that kills us (containerd's shim does when it dies) means the runtime.  */
-    if (prctl (PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid () != parent)
+    if (prctl (PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid () != r->parent)
         _exit (127);
-    hand_on_listen_pid (parent);
-    (void) signal (SIGCHLD, on_child);
-    (void) sigprocmask (SIG_SETMASK, mask, NULL);
-    (void) execv (path, argv);
-    (void) fprintf (stderr, "dri-runtime: exec %s: %s\n", path, strerror (errno));
+    hand_on_listen_pid (r->parent);
+    (void) signal (SIGCHLD, r->on_child);
+    (void) sigprocmask (SIG_SETMASK, r->mask, NULL);
+    (void) execv (r->path, r->argv);
+    (void) fprintf (stderr, "dri-runtime: exec %s: %s\n", r->path, strerror (errno));
     _exit (127);
+}
+
+/* A copy of our memory, which exec throws away at once, would cost more than the exec.  */
+static pid_t
+start_runtime (struct runtime *r)
+{
+    static char stack[64 << 10] __attribute__ ((aligned (16)));
+
+    return clone (become_runtime, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, r);
 }
 
 /* What a terminal sends reaches the whole foreground process group, the child included; only what somebody
@@ -70,21 +91,19 @@ int
 supervise (const char *path, char **argv, int *status, struct error *err)
 {
     sigset_t all, before;
-    sighandler_t on_child;
+    struct runtime runtime = {.path = path, .argv = argv, .mask = &before, .parent = getpid ()};
     siginfo_t info;
-    pid_t self = getpid (), child;
+    pid_t child;
 
     (void) sigfillset (&all);
     (void) sigprocmask (SIG_SETMASK, &all, &before);
     /* With SIGCHLD ignored, as we may have inherited it, the kernel would reap the child itself.  */
-    on_child = signal (SIGCHLD, SIG_DFL);
-    child = fork ();
+    runtime.on_child = signal (SIGCHLD, SIG_DFL);
+    child = start_runtime (&runtime);
     if (child < 0) {
         (void) sigprocmask (SIG_SETMASK, &before, NULL);
-        return error_set (err, errno, "fork");
+        return error_set (err, errno, "clone");
     }
-    if (child == 0)
-        become_runtime (path, argv, &before, on_child, self);
     for (;;) {
         int signo = sigwaitinfo (&all, &info);
 

@@ -9,11 +9,7 @@
 bats_require_minimum_version 1.5.0
 load lib/common
 
-setup_file ()
-{
-	start_broker
-	make_rootfs "$BATS_FILE_TMPDIR/rootfs"
-}
+setup_file () { start_runtime_bed; }
 teardown_file () { finish_broker; }
 
 setup ()
@@ -24,14 +20,11 @@ setup ()
 
 teardown ()
 {
-	local pid
-	for pid in ${background:-}; do kill -s KILL "$pid" 2>/dev/null || :; done
-	remove_containers
+	end_test
 	# Every test leaves the broker to the next one as it found it.
 	wait_until 5 no_lease
 }
 
-no_lease () { [[ ! $(lease_directories) && $(leases) == '[]' ]]; }
 # is_sanitized: such a build cannot be static
 is_sanitized () { grep -qF __asan_init "$BUILD/dri-hook"; }
 

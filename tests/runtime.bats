@@ -10,11 +10,7 @@
 bats_require_minimum_version 1.5.0
 load lib/common
 
-setup_file ()
-{
-	start_broker
-	make_rootfs "$BATS_FILE_TMPDIR/rootfs"
-}
+setup_file () { start_runtime_bed; }
 teardown_file () { finish_broker; }
 
 setup ()
@@ -24,11 +20,7 @@ setup ()
 	RUNTIME=runc CGROUP=v1
 }
 
-teardown ()
-{
-	[[ ! ${background:-} ]] || kill -s KILL "$background" 2>/dev/null || :
-	remove_containers
-}
+teardown () { end_test; }
 
 # runtimes NAME...: what the configuration of this test says
 runtimes ()
@@ -62,7 +54,6 @@ is_gone () { [[ ! -e /proc/$1 || $(awk '$1 == "State:" { print $2 }' "/proc/$1/s
 has_line () { [[ -e $1 ]] && grep -qxF -- "$2" "$1"; }
 says () { [[ -e $1 ]] && grep -qF -- "$2" "$1"; }
 process_state () { [[ $(awk '$1 == "State:" { print $2 }' "/proc/$1/status") == "$2" ]]; }
-no_lease () { [[ ! $(lease_directories) && $(leases) == '[]' ]]; }
 
 # in_background COMMAND...: $background is the command's process, also below with_cgroup
 in_background ()
@@ -345,6 +336,49 @@ same_in_every_verb ()
 	assert_says /no/such/runtime
 }
 
+# made_by RUNTIME CONFIGURATION: a container of the runtime goes through every verb when
+# the configuration has become another one
+made_by ()
+{
+	configured () { with_cgroup v1 "$BUILD/dri-runtime" --root "$scratch/state" "$@"; }
+	quick_bundle b /bin/sleep 60
+	runtimes "$1"
+	configured create --bundle "$bundle" --pid-file "$scratch/pid" c </dev/null >/dev/null 2>&1
+	echo "$2" >"$config"
+	run configured state c
+	assert_json "$output" '.id == "c" and .status == "created"'
+	configured start c
+	run configured exec c sh -c 'echo inside'
+	assert_output inside
+	run configured ps c
+	assert_success
+	configured kill c KILL
+	wait_until 5 is_gone "$(<"$scratch/pid")"
+	run configured delete c
+	assert_success
+	[[ ! -e $scratch/state/c ]]
+}
+
+@test "a container stays with the runtime that made it when the configuration names another" {
+	made_by crun '{ "runtimes": ["runc"] }'
+	made_by runc '{ "runtimes": ["crun"] }'
+	made_by crun '{ "runtimes": ["no-such-runtime"] }'
+}
+
+@test "a broken configuration keeps no container that is there from being ended" {
+	made_by crun '{ "runtimes": ["crun"'
+	made_by crun '{ "runtime": ["crun"] }'
+	made_by runc ''
+}
+
+@test "--dri-oci-runtime is used for a container of another runtime too" {
+	mkdir -p "$scratch/state/c"
+	touch "$scratch/state/c/status"
+	applet echo
+	run bare --root "$scratch/state" state c
+	assert_output "--root $scratch/state state c"
+}
+
 @test "dri-runtime never takes itself for the real runtime" {
 	local self
 	ln -s "$BUILD/dri-runtime" "$scratch/symbolic"
@@ -522,30 +556,28 @@ console_socket ()
 	assert_equal "$(find "$bundle" "$PWD" -maxdepth 1 -name 'core*')" ''
 }
 
-@test "dri-runtime killed with KILL takes the runtime with it, and the lease goes" {
+# sleeping_runtime: $background is the dri-runtime of an opted-in container, $child its runtime
+sleeping_runtime ()
+{
 	stand_in <<<'echo ready; exec sleep 60'
 	quick_bundle b true
 	opt_in "$bundle"
 	in_background "$BUILD/dri-runtime" --dri-oci-runtime "$runtime" run --bundle "$bundle" b >"$scratch/out"
 	wait_until 5 has_line "$scratch/out" ready
-	local child
 	child=$(children "$background")
+	child=${child// }
+}
+
+@test "dri-runtime killed with KILL takes the runtime with it, and the lease goes" {
+	sleeping_runtime
 	[[ $child && ! $(no_lease) ]]
 	kill -s KILL "$background"
-	# shellcheck disable=SC2086
-	wait_until 5 is_gone ${child// }
+	wait_until 5 is_gone "$child"
 	wait_until 5 no_lease
 }
 
 @test "a runtime that stops makes dri-runtime stop, and go on with it" {
-	stand_in <<<'echo ready; exec sleep 60'
-	quick_bundle b true
-	opt_in "$bundle"
-	in_background "$BUILD/dri-runtime" --dri-oci-runtime "$runtime" run --bundle "$bundle" b >"$scratch/out"
-	wait_until 5 has_line "$scratch/out" ready
-	local child
-	child=$(children "$background")
-	child=${child// }
+	sleeping_runtime
 	kill -s STOP "$child"
 	wait_until 5 process_state "$child" T
 	wait_until 5 process_state "$background" T
@@ -862,7 +894,8 @@ exec_process ()
 		dri_runtime run -d --bundle "$bundle" "$RUNTIME" </dev/null >/dev/null 2>&1
 		exec_process
 		before=$(fingerprint "$process")
-		run dri_runtime exec -p "$process" "$RUNTIME"
+		# runc copies the two streams one beside the other.
+		run --separate-stderr dri_runtime exec -p "$process" "$RUNTIME"
 		assert_equal "${lines[0]}" 1000
 		[[ $output != *opened* ]]
 		assert_equal "$(fingerprint "$process" | head -2)" "$(head -2 <<<"$before")"
@@ -898,12 +931,13 @@ exec_process ()
 }
 
 @test "thirty opted-in containers leave no lease, directory, descriptor or zombie" {
-	local fds
+	local fds processes
 	quick_bundle b /bin/true
 	opt_in "$bundle" gpu=igpu
 	dri_runtime run --bundle "$bundle" first
 	wait_until 5 no_lease
 	fds=$(descriptors "$BROKER_PID")
+	processes=$(children "$BROKER_PID")
 	with_cgroup v1 bash -c 'for i in {1..10}; do for j in 1 2 3; do
 			mkdir -p "$1/b$j"
 			sed "s,/dri-bats-[0-9]*-b,&$j," "$1/b/config.json" >"$1/b$j/config.json"
@@ -914,6 +948,6 @@ exec_process ()
 	wait_until 5 no_lease
 	sleep 0.2
 	assert_equal "$(descriptors "$BROKER_PID")" "$fds"
-	assert_equal "$(ps -o pid= --ppid "$BROKER_PID")" ''
-	assert_equal "$(pgrep -r Z dri-)" ''
+	assert_equal "$(children "$BROKER_PID")" "$processes"
+	assert_equal "$(pgrep -r Z 'dri-(runtime|hook)')" ''
 }

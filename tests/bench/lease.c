@@ -1,12 +1,17 @@
 /* The broker under load, and at rest.
  *
- *   lease speed PID SECONDS   Acquire+Release beside two bare echo round trips with messages of the same
- * sizes, in turns, from 1 client and from 50, on any CPU and with everybody on one lease memory PID the
- * broker's private memory, as it is and with 256 leases lease hold PID            takes 256 leases for living
- * processes, prints "held", and gives them back at the end of standard input
+ * lease speed PID SECONDS: Acquire+Release beside two bare echo round trips with messages of the same sizes,
+ * in turns, from 1 client and from 50, on any CPU and with everybody on one; and beside an echo that makes
+ * and removes the directory of a lease at LEASE_ROOT, without JSON and journal: less it cannot be.
+ *
+ * lease memory PID: the broker's private memory, as it is and with 256 leases.
+ *
+ * lease hold PID: takes 256 leases for living processes, prints "held", and gives them back at the end of
+ * standard input.
  *
  * The broker is process PID at DRI_BROKER_SOCKET, with slots enough for 256 shared leases.  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -15,6 +20,8 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <signal.h>
 #include <unistd.h>
@@ -153,7 +160,7 @@ lease_of (const struct message *grant)
 
 /* An exchange is what is measured: Acquire+Release, or two echo round trips of the same sizes.  */
 struct client_state {
-    int broker_fd, echo_fd;
+    int broker_fd, echo_fd, directory_fd;
     struct message acquire, release;
     char *lease_in_release; /* 32 characters in release.text */
 };
@@ -179,38 +186,87 @@ exchange_echo (struct client_state *c)
     round_trip (c->echo_fd, &c->release, &reply);
 }
 
+static void
+exchange_directory (struct client_state *c)
+{
+    struct message reply;
+
+    round_trip (c->directory_fd, &c->acquire, &reply);
+    round_trip (c->directory_fd, &c->release, &reply);
+}
+
+/* The least that a lease directory can be: one GPU's node and its link.  */
+struct directory {
+    char path[36], node[48], by_path[48], link[80];
+};
+
+static void
+make_directory (int root, const struct directory *d)
+{
+    if (mkdirat (root, d->path, 0755) < 0 || mknodat (root, d->node, S_IFCHR | 0660, makedev (226, 128)) < 0
+        || fchownat (root, d->node, 1000, 1000, AT_SYMLINK_NOFOLLOW) < 0
+        || mkdirat (root, d->by_path, 0755) < 0 || symlinkat ("../renderD128", root, d->link) < 0)
+        die (d->path);
+}
+
+static void
+remove_directory (int root, const struct directory *d)
+{
+    if (unlinkat (root, d->node, 0) < 0 || unlinkat (root, d->link, 0) < 0
+        || unlinkat (root, d->by_path, AT_REMOVEDIR) < 0 || unlinkat (root, d->path, AT_REMOVEDIR) < 0)
+        die (d->path);
+}
+
+/* root < 0: a bare echo.  */
 static bool
-echo_once (int fd, size_t acquire_len)
+echo_once (int fd, size_t release_len, int root, const struct directory *d)
 {
     struct message m;
+    bool acquire;
 
     if (!receive_message (fd, &m))
         return false;
-    send_message (fd, m.len == acquire_len ? &grant_reply : &release_reply);
+    acquire = m.len != release_len;
+    if (root >= 0)
+        (acquire ? make_directory : remove_directory) (root, d);
+    send_message (fd, acquire ? &grant_reply : &release_reply);
     return true;
 }
 
 /* One process, blocking; with many clients epoll tells which of them to read from, the cheapest way there is.
  */
-static void __attribute__ ((noreturn)) serve_echo (const int *fds, unsigned n, size_t acquire_len)
+static void __attribute__ ((noreturn)) serve_echo (const int *fds, unsigned n, size_t release_len, int root)
 {
+    static struct directory directories[CLIENTS_MAX];
     struct epoll_event events[CLIENTS_MAX];
     int epoll = epoll_create1 (EPOLL_CLOEXEC);
 
     (void) prctl (PR_SET_PDEATHSIG, SIGKILL);
-    while (n == 1 && echo_once (fds[0], acquire_len))
+    (void) umask (0);
+    for (unsigned i = 0; i < n; i++) {
+        struct directory *d = &directories[i];
+
+        (void) snprintf (d->path, sizeof d->path, "%032x", i);
+        (void) snprintf (d->node, sizeof d->node, "%032x/renderD128", i);
+        (void) snprintf (d->by_path, sizeof d->by_path, "%032x/by-path", i);
+        (void) snprintf (d->link, sizeof d->link, "%032x/by-path/pci-0000:00:02.0-render", i);
+    }
+    while (n == 1 && echo_once (fds[0], release_len, root, &directories[0]))
         continue;
     for (unsigned i = 0; n > 1 && i < n; i++) {
-        events[0] = (struct epoll_event){.events = EPOLLIN, .data.fd = fds[i]};
+        events[0] = (struct epoll_event){.events = EPOLLIN, .data.u32 = i};
         if (epoll_ctl (epoll, EPOLL_CTL_ADD, fds[i], &events[0]) < 0)
             die ("epoll_ctl");
     }
     while (n > 1) {
         int ready = epoll_wait (epoll, events, CLIENTS_MAX, -1);
 
-        for (int i = 0; i < ready; i++)
-            if (!echo_once (events[i].data.fd, acquire_len))
+        for (int i = 0; i < ready; i++) {
+            unsigned client = events[i].data.u32;
+
+            if (!echo_once (fds[client], release_len, root, &directories[client]))
                 _exit (0);
+        }
     }
     _exit (0);
 }
@@ -242,7 +298,7 @@ struct samples {
 static struct crowd {
     struct client_state clients[CLIENTS_MAX];
     unsigned n;
-    pid_t echo;
+    pid_t echo, directory;
     pthread_barrier_t start, stop;
     void (*exchange) (struct client_state *client); /* NULL: go home */
     double end;
@@ -277,7 +333,9 @@ run_client (void *arg)
 static double
 run_block (void (*exchange) (struct client_state *client), struct samples *samples)
 {
-    pid_t server = exchange == exchange_broker ? broker : crowd.echo;
+    pid_t server = exchange == exchange_broker ? broker
+                   : exchange == exchange_echo ? crowd.echo
+                                               : crowd.directory;
     double before = now_us (), cpu = cpu_us (server);
 
     crowd.exchange = exchange;
@@ -321,29 +379,51 @@ pin (bool pinned)
         die ("sched_setaffinity");
 }
 
-static void
-gather (pthread_t *threads, unsigned n)
+/* The server with its ends of the clients' sockets; the clients' ends come to stand in fds.  */
+static pid_t
+start_echo (int fds[CLIENTS_MAX], unsigned n, int root)
 {
-    int echo_fds[CLIENTS_MAX];
+    int own[CLIENTS_MAX];
+    pid_t pid;
 
-    crowd.n = n;
     for (unsigned i = 0; i < n; i++) {
         int ends[2];
 
-        make_client (&crowd.clients[i], i);
         if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
             die ("socketpair");
-        crowd.clients[i].echo_fd = ends[0];
-        echo_fds[i] = ends[1];
+        fds[i] = ends[0];
+        own[i] = ends[1];
     }
-    crowd.echo = fork ();
-    if (crowd.echo == 0) {
+    pid = fork ();
+    if (pid == 0) {
         for (unsigned i = 0; i < n; i++)
-            (void) close (crowd.clients[i].echo_fd);
-        serve_echo (echo_fds, n, crowd.clients[0].acquire.len);
+            (void) close (fds[i]);
+        serve_echo (own, n, crowd.clients[0].release.len, root);
     }
     for (unsigned i = 0; i < n; i++)
-        (void) close (echo_fds[i]);
+        (void) close (own[i]);
+    return pid;
+}
+
+static void
+gather (pthread_t *threads, unsigned n)
+{
+    const char *lease_root = getenv ("LEASE_ROOT");
+    int root = lease_root ? open (lease_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, fds[CLIENTS_MAX];
+
+    if (root < 0)
+        die ("LEASE_ROOT");
+    crowd.n = n;
+    for (unsigned i = 0; i < n; i++)
+        make_client (&crowd.clients[i], i);
+    /* The second has the clients' ends of the first too, which end with us all.  */
+    crowd.directory = start_echo (fds, n, root);
+    for (unsigned i = 0; i < n; i++)
+        crowd.clients[i].directory_fd = fds[i];
+    crowd.echo = start_echo (fds, n, -1);
+    for (unsigned i = 0; i < n; i++)
+        crowd.clients[i].echo_fd = fds[i];
+    (void) close (root);
     (void) pthread_barrier_init (&crowd.start, NULL, n + 1);
     (void) pthread_barrier_init (&crowd.stop, NULL, n + 1);
     for (unsigned i = 0; i < n; i++)
@@ -360,8 +440,10 @@ dismiss (pthread_t *threads)
         (void) pthread_join (threads[i], NULL);
         (void) close (crowd.clients[i].broker_fd);
         (void) close (crowd.clients[i].echo_fd);
+        (void) close (crowd.clients[i].directory_fd);
     }
     (void) waitpid (crowd.echo, NULL, 0);
+    (void) waitpid (crowd.directory, NULL, 0);
 }
 
 static void
@@ -379,21 +461,25 @@ static void
 compare_speed (unsigned clients, bool pinned, double seconds)
 {
     enum { BLOCKS_MAX = 1000 };
-    static struct samples of_broker, of_echo;
-    double rates[BLOCKS_MAX], echo_rates[BLOCKS_MAX], ratios[BLOCKS_MAX];
-    unsigned blocks = (unsigned) (seconds * 1e6 / (2 * BLOCK_US));
+    static struct samples of_broker, of_echo, of_directory;
+    static double rates[BLOCKS_MAX], echo_rates[BLOCKS_MAX], directory_rates[BLOCKS_MAX];
+    static double ratios[BLOCKS_MAX], directory_ratios[BLOCKS_MAX];
+    unsigned blocks = (unsigned) (seconds * 1e6 / (3 * BLOCK_US));
     pthread_t threads[CLIENTS_MAX];
 
     blocks = blocks < 3 ? 3 : blocks > BLOCKS_MAX ? BLOCKS_MAX : blocks;
     pin (pinned);
     gather (threads, clients);
     (void) run_block (exchange_echo, &of_echo);
+    (void) run_block (exchange_directory, &of_directory);
     (void) run_block (exchange_broker, &of_broker);
-    of_broker.n = of_echo.n = 0;
-    of_broker.cpu_us = of_echo.cpu_us = 0;
+    of_broker.n = of_echo.n = of_directory.n = 0;
+    of_broker.cpu_us = of_echo.cpu_us = of_directory.cpu_us = 0;
     for (unsigned i = 0; i < blocks; i++) {
         echo_rates[i] = run_block (exchange_echo, &of_echo);
+        directory_rates[i] = run_block (exchange_directory, &of_directory);
         rates[i] = run_block (exchange_broker, &of_broker);
+        directory_ratios[i] = echo_rates[i] / directory_rates[i];
         ratios[i] = echo_rates[i] / rates[i];
     }
     dismiss (threads);
@@ -401,8 +487,10 @@ compare_speed (unsigned clients, bool pinned, double seconds)
     (void) printf ("%u client%s, %s (%u blocks of %d ms each)\n", clients, clients == 1 ? "" : "s",
                    pinned ? "pinned to one CPU" : "on any CPU", blocks, BLOCK_US / 1000);
     print_speed ("two echo round trips", &of_echo, echo_rates, blocks);
+    print_speed ("and the directory calls alone", &of_directory, directory_rates, blocks);
     print_speed ("Acquire+Release", &of_broker, rates, blocks);
-    (void) printf ("  %-36s %9.2f ×\n", "ratio", median (ratios, blocks));
+    (void) printf ("  %-36s %9.2f ×   the directory calls alone %.2f ×\n", "ratio", median (ratios, blocks),
+                   median (directory_ratios, blocks));
     (void) fflush (stdout);
 }
 

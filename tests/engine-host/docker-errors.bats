@@ -88,7 +88,7 @@ assert_refused ()
 		--annotation dri.enable=true --annotation dri.onfailure=fail|unknown annotation dri.onfailure; did you mean dri.on-failure?
 		--annotation dri.enable=tru|did you mean "true"?
 		--label dri.enable=true --env DRI_WAIT=10m|DRI_WAIT: wants a time of at most 60s
-		--label dri.enable=true --env DRI_NODES=card|DRI_NODES: no value "card"; did you mean "render
+		--label dri.enable=true --env DRI_NODES=card|DRI_NODES: no value "card"; valid are "render", "render,card"
 		--label dri.enable=true --label dri.wait=61s|at most 60s
 		--label dri.enable=true --label dri.owner=1000|UID:GID
 		--label dri.enable=true --label dri.owner=0:0:4755|UID:GID[:MODE]

@@ -198,7 +198,7 @@ allowed_calls ()
 	local order='{"container": {"id": "x"}, "workload": {"uid": 1000, "gid": 1000}, "request": {"enable": "true", "gpu": "igpu"}, "detached": true}'
 	(exec strace -f -qq -o "$BATS_TEST_TMPDIR/calls" "$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" </dev/null &>/dev/null 3>&- 4>&-) &
 	wait_until 10 broker_listens
-	BROKER_PID=$(pidof -s dri-broker)
+	BROKER_PID=$(pgrep -ox dri-broker)
 	varlinkctl call "$DRI_BROKER_SOCKET" io.dri.Broker.Acquire "$order" >"$BATS_TEST_TMPDIR/grant"
 	sleep 60 3>&- &
 	varlinkctl call "$DRI_BROKER_SOCKET" io.dri.Broker.Activate "{\"lease\": $(jq .grant.lease "$BATS_TEST_TMPDIR/grant"), \"pid\": $!}"

@@ -105,12 +105,51 @@ edit (struct document *doc, struct document *untouched, const struct workload *w
     document_finish (&again);
 }
 
+/* Through the parser and back, so that spaces and escapes do not count.  */
+static char *
+plain (const struct document *doc, size_t *len)
+{
+    _cleanup_free_ char *text = dump (doc, len);
+    struct document again;
+    struct error err;
+    char *out;
+
+    must (document_load (&again, text, *len, &err) == 0);
+    out = dump (&again, len);
+    document_finish (&again);
+    return out;
+}
+
+/* What is not read makes no difference to what is edited: no name is missing from spec_members.  */
+static void
+must_be_the_same_unread (const struct document *edited, bool applied, const struct workload *w,
+                         const uint8_t *data, size_t size)
+{
+    _cleanup_free_ char *whole = NULL;
+    _cleanup_free_ char *part = NULL;
+    size_t whole_len, part_len;
+    struct document doc;
+    struct workload own;
+    struct error err;
+
+    must (document_load_members (&doc, (const char *) data, size, spec_members, &err) == 0);
+    must (spec_workload (doc.root, &own, &err) == 0 && memcmp (&own, w, sizeof own) == 0);
+    must (apply (&doc, &own) == applied);
+    if (applied) {
+        whole = plain (edited, &whole_len);
+        part = plain (&doc, &part_len);
+        must_be_same (whole, whole_len, part, part_len);
+    }
+    document_finish (&doc);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
     struct document doc, untouched;
     struct workload w;
     struct error err;
+    bool applied;
 
     if (document_load (&doc, (const char *) data, size, &err) < 0) {
         must (err.message[0]);
@@ -118,8 +157,12 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     }
     must (document_load (&untouched, (const char *) data, size, &err) == 0);
     json_decref (apply_notes (doc.root));
-    if (spec_workload (doc.root, &w, &err) == 0 && apply (&doc, &w))
-        edit (&doc, &untouched, &w);
+    if (spec_workload (doc.root, &w, &err) == 0) {
+        applied = apply (&doc, &w);
+        must_be_the_same_unread (&doc, applied, &w, data, size);
+        if (applied)
+            edit (&doc, &untouched, &w);
+    }
     document_finish (&doc);
     document_finish (&untouched);
     return 0;

@@ -47,6 +47,18 @@ must_come_back (const struct message_call *call)
     free (text);
 }
 
+/* For the journal: one line that says the same.  */
+static void
+must_be_one_line (const struct message_call *call)
+{
+    char *line = message_parameters_line (call);
+    json_t *parameters = json_loads (line, 0, NULL);
+
+    must (!strchr (line, '\n') && json_equal (parameters, call->parameters));
+    json_decref (parameters);
+    free (line);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -59,6 +71,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 
         if (message_parse_call (&call, text, (size_t) len, &err) == 0) {
             must_come_back (&call);
+            must_be_one_line (&call);
             acquire (call.parameters);
             message_call_finish (&call);
         } else {

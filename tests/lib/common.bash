@@ -188,6 +188,13 @@ finish_broker ()
 	! mountpoint -q "$leases" || umount -l "$leases"
 }
 
+# start_runtime_bed: for setup_file, a broker and a root file system for the containers of all tests
+start_runtime_bed ()
+{
+	start_broker
+	make_rootfs "$BATS_FILE_TMPDIR/rootfs"
+}
+
 # Containers of one test: a bundle each, their state below the test's scratch directory.
 
 # quick_bundle NAME COMMAND...: as make_bundle, but on a root file system that all tests
@@ -222,12 +229,21 @@ dri_runtime ()
 		--root "$(scratch)/state" "$@"
 }
 
-# remove_containers: for teardown
+# end_test: for teardown; ends the processes of $background and removes the containers
+end_test ()
+{
+	local pid
+	for pid in ${background:-}; do kill -s KILL "$pid" 2>/dev/null || :; done
+	remove_containers
+}
+
+# remove_containers: those of one test
 remove_containers ()
 {
-	local state runtime=runc
+	local state runtime
 	for state in "$(scratch)"/state/*; do
 		[[ -d $state ]] || continue
+		runtime=runc
 		[[ -e $state/state.json ]] || runtime=crun
 		with_cgroup "${CGROUP:-v1}" "$runtime" --root "$(scratch)/state" delete -f "${state##*/}" || :
 	done
@@ -262,3 +278,4 @@ varlink ()
 # leases: what the broker says it has leased, as JSON; lease_directories: what there is
 leases () { varlink Status | jq -c .leases; }
 lease_directories () { ls -A "$LEASE_ROOT"; }
+no_lease () { [[ ! $(lease_directories) && $(leases) == '[]' ]]; }

@@ -45,7 +45,7 @@ make_app_image ()
 	import_image app "$rootfs" --change 'CMD ["sleep", "600"]'
 }
 
-find_broker () { BROKER_PID=$(pidof -s dri-broker) || start_broker; }
+find_broker () { BROKER_PID=$(pgrep -ox dri-broker) || start_broker; }
 
 # configure JSON: what the broker and dri-runtime read from now on
 configure ()

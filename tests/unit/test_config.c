@@ -37,6 +37,8 @@ the_defaults_are_those_of_the_design (void **state)
     assert_true (config.slots >= 1);
     assert_false (config.image_requests);
     assert_int_equal (config.activate_timeout_ms, 60000);
+    assert_int_equal (config.max_wait_ms, 60000);
+    assert_string_equal (config.docker_socket, "/run/docker.sock");
     assert_string_equal (config.docker_root, "/var/lib/docker");
     assert_string_equal (config.containerd_root, "/var/lib/containerd");
 }
@@ -64,7 +66,8 @@ every_key_is_taken (void **state)
     (void) state;
     assert_ok (load (&config,
                      "{'runtimes': ['/usr/bin/crun', 'youki'], 'slots': 3, 'image-requests': true,"
-                     " 'activate-timeout': 5, 'docker-root': '/d', 'containerd-root': '/c',"
+                     " 'activate-timeout': 5, 'max-wait': 7, 'docker-socket': '/s', 'docker-root': '/d',"
+                     " 'containerd-root': '/c',"
                      " 'gpus': [{'match': 'driver:i915', 'name': 'igpu', 'slots': 1000}, {'match': 'any'}]}",
                      &err));
     assert_int_equal (config.n_runtimes, 2);
@@ -73,6 +76,8 @@ every_key_is_taken (void **state)
     assert_int_equal (config.slots, 3);
     assert_true (config.image_requests);
     assert_int_equal (config.activate_timeout_ms, 5000);
+    assert_int_equal (config.max_wait_ms, 7000);
+    assert_string_equal (config.docker_socket, "/s");
     assert_string_equal (config.docker_root, "/d");
     assert_string_equal (config.containerd_root, "/c");
     assert_int_equal (config.n_gpus, 2);
@@ -122,6 +127,8 @@ a_bad_file_is_named_with_its_key_and_leaves_the_defaults (void **state)
         {"{'image-requests': 'true'}", "\"image-requests\" is true or false"},
         {"{'activate-timeout': 0}", "\"activate-timeout\" wants a number from 1 to 3600"},
         {"{'activate-timeout': 3601}", "\"activate-timeout\""},
+        {"{'max-wait': 61}", "\"max-wait\" wants a number from 1 to 60"},
+        {"{'docker-socket': 1}", "\"docker-socket\""},
         {"{'docker-root': ''}", "\"docker-root\""},
         {"{'docker-root': 7}", "\"docker-root\""},
         {"{'containerd-root': null}", "\"containerd-root\""},

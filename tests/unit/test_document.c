@@ -23,6 +23,27 @@ through (const char *text, size_t len)
     return copy;
 }
 
+/* Loaded with these names only. The caller's to free; NULL where the text is refused.  */
+static char *
+through_members (const char *text, size_t len)
+{
+    static const char *const names[] = {"linux", "list", NULL};
+    struct error err = {0};
+    struct document doc;
+    char *out, *copy;
+    size_t n;
+
+    if (document_load_members (&doc, text, len, names, &err) < 0) {
+        assert_true (err.message[0]);
+        return NULL;
+    }
+    assert_ok (document_dump (&doc, JSON_COMPACT, &out, &n, &err));
+    document_finish (&doc);
+    copy = strndup (out, n);
+    free (out);
+    return copy;
+}
+
 static void
 assert_kept (const char *text)
 {
@@ -295,6 +316,8 @@ truncated_anywhere_it_is_refused (void **state)
         memcpy (copy, text, len);
         out = through (copy, len);
         assert_null (out);
+        out = through_members (copy, len);
+        assert_null (out);
         free (copy);
     }
     assert_kept (text);
@@ -417,6 +440,105 @@ any_compact_document_comes_out_byte_for_byte (void **state)
     }
 }
 
+static void
+members_that_nobody_reads_are_kept_to_the_letter (void **state)
+{
+    static const char text[] =
+        "{ \"seccomp\" : {\"a\" : [ 1.10, \"\\u0041}\\\"]\" ],\t\"a\":{}, \"linux\": [ 01 ] },\n"
+        "\"linux\":{ \"deep\" :[ 18446744073709551615 , {} ], \"list\": [ { \"x\": [ ], \"n\": -0 }, [ 1 ] ] "
+        "},"
+        "\"plain\" : \"seccomp\", \"last\":{ } }";
+    char *out = through_members (text, strlen (text));
+
+    (void) state;
+    assert_non_null (out);
+    assert_string_equal (
+        out, "{\"seccomp\":{\"a\" : [ 1.10, \"\\u0041}\\\"]\" ],\t\"a\":{}, \"linux\": [ 01 ] },"
+             "\"linux\":{\"deep\":[ 18446744073709551615 , {} ],\"list\":[{\"x\":[ ],\"n\":-0},[1]]},"
+             "\"plain\":\"seccomp\",\"last\":{ }}");
+    free (out);
+}
+
+static void
+members_that_are_named_are_read (void **state)
+{
+    static const char text[] = "{\"linux\":{\"list\":[7]},\"linu\":{},\"linuxx\":[],\"\":{},\"s\":\"linux\"}";
+    static const char *const names[] = {"linux", "list", NULL};
+    struct error err = {0};
+    struct document doc;
+    json_t *list;
+    char *out;
+    size_t len;
+
+    (void) state;
+    assert_ok (document_load_members (&doc, text, strlen (text), names, &err));
+    list = json_object_get (json_object_get (doc.root, "linux"), "list");
+    assert_int_equal (json_integer_value (json_array_get (list, 0)), 7);
+    assert_ok (json_array_append_new (list, json_string ("@0+1")));
+    assert_true (json_is_string (json_object_get (doc.root, "linuxx")));
+    assert_true (json_is_string (json_object_get (doc.root, "")));
+    assert_ok (document_dump (&doc, JSON_COMPACT, &out, &len, &err));
+    document_finish (&doc);
+    assert_memory_equal (out, "{\"linux\":{\"list\":[7,\"@0+1\"]},\"linu\":{},", 38);
+    assert_int_equal (len, strlen (text) + strlen (",\"@0+1\""));
+    free (out);
+}
+
+/* A name with an escape may be any: a document that hides "linux" so is read as any parser would.  */
+static void
+an_escaped_name_hides_nothing (void **state)
+{
+    static const char text[] = "{\"lin\\u0075x\":{\"list\":[ 1 ]}}";
+    char *out = through_members (text, strlen (text));
+
+    (void) state;
+    assert_string_equal (out, "{\"linux\":{\"list\":[1]}}");
+    free (out);
+}
+
+/* Where it cannot be told where a member ends, jansson has to see all of it.  */
+static void
+unread_members_end_where_they_end (void **state)
+{
+    static const char *const texts[] = {
+        "{\"a\":[}",         "{\"a\":{]}",          "{\"a\":[{]}}",      "{\"a\":[1",
+        "{\"a\":{\"b\":\"}", "{\"a\":[ /* x */ ]}", "{\"a\":[] // ]\n}", "{\"a\":[]]}",
+        "{\"a\":{}\"b\":1}", "{\"a\" [1]}",         "{\"a\":",           "[{\"a\":[]}]",
+        "{\"a\":[],}",       "{{\"a\":[]}:1}",      "{\"a\":[]",
+    };
+    static const char *const names[] = {"linux", NULL};
+    struct error err = {0};
+    struct document doc;
+
+    (void) state;
+    for (size_t i = 0; i < countof (texts); i++)
+        if (through_members (texts[i], strlen (texts[i])))
+            fail_msg ("%s was taken", texts[i]);
+    assert_refused (document_load_members (&doc, "{\"a\":[\n\n],\n\"b\": x}", 17, names, &err),
+                    "line 4, column 6");
+}
+
+/* Around the depth where the brackets are no longer counted.  */
+static void
+unread_members_may_be_deep (void **state)
+{
+    (void) state;
+    for (unsigned depth = 60; depth < 70; depth++) {
+        char text[70 * 6 + 16] = "{\"a\":", *end = text + 5, *out;
+
+        for (unsigned i = 0; i < depth; i++)
+            end = stpcpy (end, "{\"x\":");
+        end = stpcpy (end, "1.10");
+        for (unsigned i = 0; i <= depth; i++)
+            end = stpcpy (end, "}");
+        out = through_members (text, strlen (text));
+        assert_string_equal (out, text);
+        free (out);
+        end[-2] = ']';
+        assert_null (through_members (text, strlen (text)));
+    }
+}
+
 int
 main (void)
 {
@@ -433,6 +555,11 @@ main (void)
         cmocka_unit_test (what_is_no_json_is_refused),
         cmocka_unit_test (errors_name_line_and_column),
         cmocka_unit_test (deep_nesting_is_refused_not_followed),
+        cmocka_unit_test (members_that_nobody_reads_are_kept_to_the_letter),
+        cmocka_unit_test (members_that_are_named_are_read),
+        cmocka_unit_test (an_escaped_name_hides_nothing),
+        cmocka_unit_test (unread_members_end_where_they_end),
+        cmocka_unit_test (unread_members_may_be_deep),
         cmocka_unit_test (truncated_anywhere_it_is_refused),
         cmocka_unit_test (any_compact_document_comes_out_byte_for_byte),
     };

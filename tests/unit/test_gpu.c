@@ -264,12 +264,12 @@ names_and_slots_come_from_the_configuration (void **state)
     struct gpus gpus = {0};
 
     (void) state;
-    add_entry (&config, "driver:i915", "intel", 4);
+    add_entry (&config, "driver:i915", "iris", 4);
     add_entry (&config, "pci:0000:03:00.0", "second", 9); /* the entry above comes first */
     add_entry (&config, "driver:xe", "arc", 0);
     add_entry (&config, "renderD131", "", 2);
     update (&gpus, &config, found, 4);
-    assert_string_equal (gpus.table[0].name, "intel");
+    assert_string_equal (gpus.table[0].name, "iris");
     assert_int_equal (gpus.table[0].slots, 4);
     assert_string_equal (gpus.table[1].name, "gpu1");
     assert_int_equal (gpus.table[1].slots, 4);
@@ -281,7 +281,7 @@ names_and_slots_come_from_the_configuration (void **state)
     /* The name does not wander to the other i915 while the first is away.  */
     update (&gpus, &config, found + 1, 3);
     assert_int_equal (gpus.table[0].state, GPU_LOST);
-    assert_string_equal (gpus.table[0].name, "intel");
+    assert_string_equal (gpus.table[0].name, "iris");
     assert_string_equal (gpus.table[1].name, "gpu1");
 
     /* Reload with nothing configured.  */

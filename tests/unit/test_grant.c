@@ -8,18 +8,31 @@ static const char good[] = "{'lease': '" LEASE "', 'directory': '/run/leases/x',
                            " 'nodes': [{'name': 'renderD128', 'major': 226, 'minor': 128, 'drm': true}],"
                            " 'gids': [44], 'gpus': 'igpu', 'reason': ''}";
 
+static json_t *
+grant_to_json (const struct grant *g)
+{
+    struct writer w = {.text = NULL};
+    json_t *json;
+
+    grant_write (&w, g);
+    json = json_loadb (w.text, w.len, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null (json);
+    free (w.text);
+    return json;
+}
+
 static void
 a_grant_survives_the_wire (void **state)
 {
     struct grant g = {
         .lease = LEASE,
-        .directory = "/run/leases/x",
+        .directory = "/run/\"le\\ases\"/größe",
         .nodes = {{"renderD129", 226, 129, true}, {"card1", 226, 1, true}, {"renderD128", 10, 229, false}},
         .n_nodes = 3,
         .gids = {44, 4294967294U},
         .n_gids = 2,
         .gpus = "igpu,arc",
-        .reason = "why",
+        .reason = "no GPU fits dri.gpu \"x\"\n",
     };
     struct grant back;
     struct error err = {0};

@@ -114,6 +114,26 @@ records_come_back_in_their_order (void **state)
 }
 
 static void
+a_record_may_be_text_already (void **state)
+{
+    struct journal journal = {.fd = -1};
+    struct writer text = {.text = NULL};
+    struct error err = {0};
+
+    (void) state;
+    begin (&journal, 1);
+    writer_words (&text, "{\"n\":7}");
+    assert_ok (journal_append_text (&journal, text, &err));
+    assert_ok (journal_append (&journal, record (8), &err));
+    assert_records (path_of_journal (), "1,7,8");
+    assert_int_equal (journal.bytes, size_of (path_of_journal ()));
+    text = (struct writer){.failed = true};
+    assert_refused (journal_append_text (&journal, text, &err), "journal");
+    assert_records (path_of_journal (), "1,7,8");
+    journal_close (&journal);
+}
+
+static void
 a_record_is_one_line_whatever_it_says (void **state)
 {
     struct journal journal = {.fd = -1};
@@ -372,15 +392,44 @@ a_record_that_is_none_is_refused (void **state)
     journal_close (&journal);
 }
 
+/* --- how long it may become --- */
+
 static void
-a_journal_is_long_after_a_megabyte (void **state)
+assert_long_after (struct journal *journal, size_t bytes)
 {
-    struct journal journal = {.bytes = 1 << 20};
+    journal->bytes = bytes;
+    assert_false (journal_is_long (journal));
+    journal->bytes++;
+    assert_true (journal_is_long (journal));
+}
+
+static void
+a_journal_is_long_at_twice_what_it_needs_and_a_megabyte (void **state)
+{
+    struct journal journal = {.fd = -1};
 
     (void) state;
-    assert_false (journal_is_long (&journal));
-    journal.bytes++;
-    assert_true (journal_is_long (&journal));
+    assert_long_after (&journal, 1 << 20);
+    journal.needed = 3 << 20;
+    assert_long_after (&journal, 7 << 20);
+}
+
+/* Two hundred leases with much to tell: else each further record would write them all again.  */
+static void
+what_was_just_started_anew_is_not_long (void **state)
+{
+    struct journal journal = {.fd = -1};
+    size_t bytes;
+
+    (void) state;
+    begin (&journal, 200000);
+    bytes = journal.bytes;
+    assert_true (bytes > 2 << 20);
+    assert_long_after (&journal, 2 * bytes + (1 << 20));
+    begin (&journal, 1);
+    assert_true (journal.bytes < 100);
+    assert_long_after (&journal, 2 * journal.bytes + (1 << 20));
+    journal_close (&journal);
 }
 
 int
@@ -389,6 +438,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         unit_test_in_folder (no_file_is_no_record_and_no_word_of_error),
         unit_test_in_folder (records_come_back_in_their_order),
+        unit_test_in_folder (a_record_may_be_text_already),
         unit_test_in_folder (a_record_is_one_line_whatever_it_says),
         unit_test_in_folder (the_journal_is_roots_alone),
         unit_test_in_folder (a_new_start_replaces_all_that_was_there),
@@ -403,7 +453,8 @@ main (void)
         unit_test_in_folder (the_new_file_is_not_written_through_a_link),
         unit_test_in_folder (on_a_full_disk_the_file_stays_as_it_was),
         unit_test_in_folder (a_record_that_is_none_is_refused),
-        cmocka_unit_test (a_journal_is_long_after_a_megabyte),
+        cmocka_unit_test (a_journal_is_long_at_twice_what_it_needs_and_a_megabyte),
+        unit_test_in_folder (what_was_just_started_anew_is_not_long),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -59,6 +59,39 @@ parameters_are_always_an_object (void **state)
     }
 }
 
+/* A record of the journal is made of it: one line, and nothing but the parameters.  */
+static void
+parameters_are_had_as_one_line (void **state)
+{
+    static const struct {
+        const char *text, *line;
+    } cases[] = {
+        {"{\"method\":\"a.B\"}", "{}"},
+        {"{\"method\":\"a.B\",\"parameters\":null}", "{}"},
+        {"{\"parameters\":{},\"method\":\"a.B\"}", "{}"},
+        {"\n{ \"method\" :\t\"a.B\" , \"parameters\" : {\n\"a\":\r\n[1, {}]} \n}\n", "{ \"a\":  [1, {}]}"},
+        {"{\"x\":{\"parameters\":{\"a\":1}},\"method\":\"a.B\",\"parameters\":{\"a\":2}}", "{\"a\":2}"},
+        {"{\"x\":[[],\"}]\"],\"parameters\":{\"a\":\"}\\\"}\\\\\"},\"method\":\"a.B\"}",
+         "{\"a\":\"}\\\"}\\\\\"}"},
+        {"{\"x\":\"\\\",\\\"parameters\\\":{}\",\"method\":\"a.B\",\"parameters\":{\"a\":2}}", "{\"a\":2}"},
+        {"{\"x\":-1.5e3,\"y\":true ,\"method\":\"a.B\",\"parameters\":{\"a\":\"\\n\"}}", "{\"a\":\"\\n\"}"},
+        {"{\"method\":\"a.B\",\"\\u0070arameters\":{\"a\":\n2}}", "{\"a\":2}"},
+    };
+    struct message_call call;
+    struct error err = {0};
+
+    (void) state;
+    for (size_t i = 0; i < countof (cases); i++) {
+        char *line;
+
+        assert_ok (parse_call (&call, cases[i].text, &err));
+        line = message_parameters_line (&call);
+        assert_string_equal (line, cases[i].line);
+        free (line);
+        message_call_finish (&call);
+    }
+}
+
 static void
 what_is_no_call_is_refused (void **state)
 {
@@ -165,6 +198,7 @@ main (void)
         cmocka_unit_test (a_message_ends_at_its_nul),
         cmocka_unit_test (a_call_is_taken_apart),
         cmocka_unit_test (parameters_are_always_an_object),
+        cmocka_unit_test (parameters_are_had_as_one_line),
         cmocka_unit_test (what_is_no_call_is_refused),
         cmocka_unit_test (a_method_fits_or_is_refused),
         cmocka_unit_test (nesting_has_an_end),

@@ -120,7 +120,7 @@ what_is_no_id_is_refused (void **state)
         (void) snprintf (text, sizeof text,
                          "{'linux': {'namespaces': [{'type': 'user'}], 'gidMappings': [{'hostID': %s}]}}",
                          values[i]);
-        assert_bad (text, "hostID is not an id");
+        assert_bad (text, "linux.gidMappings: hostID is not an id");
     }
     assert_int_equal (workload_of ("{'process': {'user': {'uid': 4294967294}}}").uid, 4294967294U);
 }
@@ -137,14 +137,14 @@ more_groups_or_map_lines_than_we_hold_are_refused (void **state)
     (void) snprintf (full, sizeof full, "%s]}}}", text);
     assert_int_equal (workload_of (full).n_gids, WORKLOAD_GIDS_MAX);
     (void) snprintf (full, sizeof full, "%s,1]}}}", text);
-    assert_bad (full, "more than 64 additional groups");
+    assert_bad (full, "process.user.additionalGids has more than 64 entries");
     (void) strcpy (text, "{'linux': {'namespaces': [{'type': 'user'}], 'uidMappings': [{}");
     for (unsigned i = 1; i < ID_MAPS_MAX; i++)
         strcat (text, ",{}");
     (void) snprintf (full, sizeof full, "%s]}}", text);
     assert_int_equal (workload_of (full).n_uid_map, ID_MAPS_MAX);
     (void) snprintf (full, sizeof full, "%s,{}]}}", text);
-    assert_bad (full, "more than 16 lines in an id map");
+    assert_bad (full, "linux.uidMappings has more than 16 lines");
 }
 
 static void

@@ -1,0 +1,368 @@
+#include "device_cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "../oci/cleanup.h"
+#include "../oci/file.h"
+
+/* Kernel, admin-guide/devices.txt.  */
+enum { DRM_MAJOR = 226 };
+
+/* Where runtimes look for control groups: v2 alone, or v1 with a folder for each hierarchy (systemd's
+ * layouts; on a hybrid one it is v1's devices that filters). NULL: none is there. What is not mounted filters
+ * nothing, though /proc/PID/cgroup may list it.  */
+static const char *
+find_mount (bool *v1)
+{
+    struct statfs fs;
+
+    *v1 = statfs ("/sys/fs/cgroup", &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC;
+    if (!*v1)
+        return "/sys/fs/cgroup";
+    return statfs ("/sys/fs/cgroup/devices", &fs) == 0 && fs.f_type == CGROUP_SUPER_MAGIC
+               ? "/sys/fs/cgroup/devices"
+               : NULL;
+}
+
+static bool
+names_devices (const char *controllers)
+{
+    const char *at = strstr (controllers, "devices");
+
+    return at && (at == controllers || at[-1] == ',') && (at[7] == '\0' || at[7] == ',');
+}
+
+/* The path in the line of /proc/PID/cgroup for that hierarchy, cut out of text in place. NULL: there is none.
+ */
+static const char *
+find_line (char *text, bool v1)
+{
+    char *save = NULL;
+
+    for (char *line = strtok_r (text, "\n", &save); line; line = strtok_r (NULL, "\n", &save)) {
+        char *controllers = strchr (line, ':'), *path = controllers ? strchr (controllers + 1, ':') : NULL;
+
+        if (!path)
+            continue;
+        *path++ = '\0';
+        controllers++;
+        if (v1 ? names_devices (controllers) : *controllers == '\0')
+            return path;
+    }
+    return NULL;
+}
+
+int
+device_cgroup_of (pid_t pid, char path[DEVICE_CGROUP_PATH_MAX], struct error *err)
+{
+    _cleanup_free_ char *text = NULL;
+    const char *line = NULL;
+    char proc[40];
+    size_t len;
+    bool v1;
+
+    path[0] = '\0';
+    (void) snprintf (proc, sizeof proc, "/proc/%d/cgroup", (int) pid);
+    if (file_read (proc, 1 << 16, &text, &len, err) < 0)
+        return -1;
+    if (find_mount (&v1))
+        line = find_line (text, v1);
+    if (line && strlen (line) >= DEVICE_CGROUP_PATH_MAX)
+        return error_set (err, ENAMETOOLONG, "control group %.60s…", line);
+    (void) snprintf (path, DEVICE_CGROUP_PATH_MAX, "%s", line ? line : "");
+    return 0;
+}
+
+int
+device_cgroup_open (const char *path, struct error *err)
+{
+    const struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
+    _cleanup_close_ int mount = -1;
+    const char *where;
+    bool v1;
+    int fd;
+
+    where = find_mount (&v1);
+    if (!where)
+        return error_set (err, ENOENT, "no control groups that filter devices");
+    mount = open (where, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    while (*path == '/')
+        path++;
+    fd = mount < 0 ? -1 : (int) syscall (SYS_openat2, mount, *path ? path : ".", &how, sizeof how);
+    return fd < 0 ? error_set (err, errno, "control group %s/%s", where, path) : fd;
+}
+
+static bool
+is_among (unsigned major, unsigned minor, const struct device_number *devices, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (devices[i].major == major && devices[i].minor == minor)
+            return true;
+    return false;
+}
+
+/* --- v1 --- */
+
+static int
+write_rule (int group, const char *file, unsigned major, unsigned minor, const char *access,
+            struct error *err)
+{
+    _cleanup_close_ int fd = openat (group, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    char rule[48];
+    int len = snprintf (rule, sizeof rule, "c %u:%u %s", major, minor, access);
+
+    if (fd < 0 || write (fd, rule, (size_t) len) != len)
+        return error_set (err, errno, "write \"%s\" to %s", rule, file);
+    return 0;
+}
+
+static int
+read_list (int group, char *text, size_t size, struct error *err)
+{
+    _cleanup_close_ int fd = openat (group, "devices.list", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    size_t len = 0;
+    ssize_t n = fd < 0 ? -1 : 1;
+
+    while (n > 0 && len < size - 1) {
+        n = read (fd, text + len, size - 1 - len);
+        len += n > 0 ? (size_t) n : 0;
+    }
+    if (n < 0)
+        return error_set (err, errno, "devices.list");
+    text[len] = '\0';
+    return 0;
+}
+
+/* A rule is taken away only by one for the same numbers, so each that is there is looked at. A group that may
+ * open everything (privileged) has no rules.  */
+static int
+set_v1 (int group, const struct device_number *devices, unsigned n, struct error *err)
+{
+    char text[16384], *save = NULL;
+
+    if (read_list (group, text, sizeof text, err) < 0)
+        return -1;
+    if (strncmp (text, "a *:*", 5) == 0)
+        return 0;
+    for (char *line = strtok_r (text, "\n", &save); line; line = strtok_r (NULL, "\n", &save)) {
+        unsigned major, minor;
+
+        if (sscanf (line, "c %u:%u ", &major, &minor) == 2 && major == DRM_MAJOR
+            && !is_among (major, minor, devices, n)
+            && write_rule (group, "devices.deny", major, minor, "rwm", err) < 0)
+            return -1;
+    }
+    for (unsigned i = 0; i < n; i++)
+        if (write_rule (group, "devices.allow", devices[i].major, devices[i].minor, "rw", err) < 0)
+            return -1;
+    return 0;
+}
+
+/* --- v2 --- */
+
+/* The first instruction of our prologue, so that it is found and replaced the next time; the second tells how
+ * many instructions it has. Both load a constant that nobody reads.  */
+enum { MAGIC = 0x64726962, MARK_INSNS = 2, PROLOGUE_INSNS_MAX = 16 + 4 * DEVICE_CGROUP_DEVICES_MAX };
+
+#define INSN(op, dst, src, offset, value)                                                                    \
+    ((struct bpf_insn){                                                                                      \
+        .code = (op), .dst_reg = (dst), .src_reg = (src), .off = (int16_t) (offset), .imm = (value)})
+#define SET(dst, value)         INSN (BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, value)
+#define COPY(dst, src)          INSN (BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)
+#define AND(dst, value)         INSN (BPF_ALU64 | BPF_AND | BPF_K, dst, 0, 0, value)
+#define SHIFT_RIGHT(dst, value) INSN (BPF_ALU64 | BPF_RSH | BPF_K, dst, 0, 0, value)
+#define LOAD(dst, member)                                                                                    \
+    INSN (BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_1, offsetof (struct bpf_cgroup_dev_ctx, member), 0)
+#define UNLESS_EQUAL(dst, value, skip) INSN (BPF_JMP | BPF_JNE | BPF_K, dst, 0, skip, value)
+#define IF_EQUAL(dst, value, skip)     INSN (BPF_JMP | BPF_JEQ | BPF_K, dst, 0, skip, value)
+#define RETURN                         INSN (BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+
+/* Writes the prologue, returns its length. Register 1 holds the context, for the program behind it too.  */
+static unsigned
+make_prologue (struct bpf_insn *insns, const struct device_number *devices, unsigned n)
+{
+    unsigned at = MARK_INSNS;
+    unsigned to_program[2];
+
+    insns[at++] = LOAD (BPF_REG_2, access_type);
+    insns[at++] = LOAD (BPF_REG_3, major);
+    insns[at++] = LOAD (BPF_REG_4, minor);
+    insns[at++] = COPY (BPF_REG_5, BPF_REG_2);
+    insns[at++] = AND (BPF_REG_2, 0xffff);
+    to_program[0] = at++;
+    /* To make a node is not to open it: runtimes allow it for all devices.  */
+    insns[at++] = SHIFT_RIGHT (BPF_REG_5, 16);
+    insns[at++] = AND (BPF_REG_5, BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE);
+    to_program[1] = at++;
+    for (unsigned i = 0; i < n; i++) {
+        insns[at++] = UNLESS_EQUAL (BPF_REG_3, (int) devices[i].major, 3);
+        insns[at++] = UNLESS_EQUAL (BPF_REG_4, (int) devices[i].minor, 2);
+        insns[at++] = SET (BPF_REG_0, 1);
+        insns[at++] = RETURN;
+    }
+    insns[at++] = UNLESS_EQUAL (BPF_REG_3, DRM_MAJOR, 2);
+    insns[at++] = SET (BPF_REG_0, 0);
+    insns[at++] = RETURN;
+    insns[to_program[0]] = UNLESS_EQUAL (BPF_REG_2, BPF_DEVCG_DEV_CHAR, at - to_program[0] - 1);
+    insns[to_program[1]] = IF_EQUAL (BPF_REG_5, 0, at - to_program[1] - 1);
+    insns[0] = SET (BPF_REG_0, MAGIC);
+    insns[1] = SET (BPF_REG_0, (int) at);
+    return at;
+}
+
+static unsigned
+length_of_prologue (const struct bpf_insn *insns, unsigned n)
+{
+    const uint8_t set = BPF_ALU64 | BPF_MOV | BPF_K;
+
+    return n > MARK_INSNS && insns[0].code == set && insns[0].imm == MAGIC && insns[1].code == set
+                   && insns[1].imm > MARK_INSNS && (unsigned) insns[1].imm < n
+               ? (unsigned) insns[1].imm
+               : 0;
+}
+
+static int
+bpf (enum bpf_cmd command, union bpf_attr *attr)
+{
+    return (int) syscall (SYS_bpf, command, attr, sizeof *attr);
+}
+
+/* The instructions as the kernel runs them, which for programs without calls and maps are those that were
+ * loaded. The caller's to free.  */
+static struct bpf_insn *
+read_program (int program, unsigned *n, struct error *err)
+{
+    struct bpf_prog_info info = {0};
+    union bpf_attr attr = {.info = {.bpf_fd = (uint32_t) program, .info_len = sizeof info}};
+    _cleanup_free_ struct bpf_insn *insns = NULL;
+    uint32_t size;
+
+    attr.info.info = (uintptr_t) &info;
+    if (bpf (BPF_OBJ_GET_INFO_BY_FD, &attr) < 0) {
+        (void) error_set (err, errno, "read the control group's device program");
+        return NULL;
+    }
+    size = info.xlated_prog_len;
+    insns = calloc (1, size + 1);
+    info = (struct bpf_prog_info){.xlated_prog_len = size, .xlated_prog_insns = (uintptr_t) insns};
+    if (!insns || bpf (BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 || info.xlated_prog_insns == 0 || size == 0) {
+        (void) error_set (err, insns ? EPERM : ENOMEM, "read the control group's device program");
+        return NULL;
+    }
+    *n = size / (uint32_t) sizeof *insns;
+    return steal_ptr (&insns);
+}
+
+static int
+load_program (const struct bpf_insn *insns, unsigned n, struct error *err)
+{
+    union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE, .insn_cnt = n};
+    int fd;
+
+    attr.insns = (uintptr_t) insns;
+    attr.license = (uintptr_t) "Apache-2.0";
+    (void) snprintf (attr.prog_name, sizeof attr.prog_name, "dri_broker");
+    fd = bpf (BPF_PROG_LOAD, &attr);
+    return fd < 0 ? error_set (err, errno, "load a device program of %u instructions", n) : fd;
+}
+
+/* old -1: nothing is attached there.  */
+static int
+attach_program (int group, int program, int old, uint32_t flags, struct error *err)
+{
+    union bpf_attr attr = {.target_fd = (uint32_t) group,
+                           .attach_bpf_fd = (uint32_t) program,
+                           .attach_type = BPF_CGROUP_DEVICE,
+                           .attach_flags = flags};
+
+    /* Without BPF_F_ALLOW_MULTI a group has one program, which the next replaces.  */
+    if (old >= 0 && (flags & BPF_F_ALLOW_MULTI)) {
+        attr.attach_flags |= BPF_F_REPLACE;
+        attr.replace_bpf_fd = (uint32_t) old;
+    }
+    return bpf (BPF_PROG_ATTACH, &attr) < 0 ? error_set (err, errno, "attach a device program") : 0;
+}
+
+static int
+attach_first (int group, const struct device_number *devices, unsigned n, struct error *err)
+{
+    struct bpf_insn insns[PROLOGUE_INSNS_MAX + 2];
+    unsigned len = make_prologue (insns, devices, n);
+    _cleanup_close_ int program = -1;
+
+    insns[len++] = SET (BPF_REG_0, 1);
+    insns[len++] = RETURN;
+    program = load_program (insns, len, err);
+    return program < 0 ? -1 : attach_program (group, program, -1, BPF_F_ALLOW_MULTI, err);
+}
+
+static int
+renew (int group, uint32_t id, uint32_t flags, const struct device_number *devices, unsigned n,
+       struct error *err)
+{
+    union bpf_attr attr = {.prog_id = id};
+    _cleanup_close_ int old = bpf (BPF_PROG_GET_FD_BY_ID, &attr);
+    _cleanup_free_ struct bpf_insn *insns = NULL;
+    _cleanup_free_ struct bpf_insn *whole = NULL;
+    _cleanup_close_ int program = -1;
+    unsigned len, prologue, before;
+
+    if (old < 0)
+        return error_set (err, errno, "open the control group's device program");
+    insns = read_program (old, &len, err);
+    if (!insns)
+        return -1;
+    before = length_of_prologue (insns, len);
+    whole = calloc (PROLOGUE_INSNS_MAX + len, sizeof *whole);
+    if (!whole)
+        return error_set (err, ENOMEM, "device program");
+    prologue = make_prologue (whole, devices, n);
+    memcpy (whole + prologue, insns + before, (len - before) * sizeof *whole);
+    program = load_program (whole, prologue + len - before, err);
+    return program < 0 ? -1 : attach_program (group, program, old, flags, err);
+}
+
+static int
+set_v2 (int group, const struct device_number *devices, unsigned n, struct error *err)
+{
+    uint32_t ids[64];
+    union bpf_attr attr = {.query = {.target_fd = (uint32_t) group,
+                                     .attach_type = BPF_CGROUP_DEVICE,
+                                     .prog_cnt = countof (ids)}};
+
+    attr.query.prog_ids = (uintptr_t) ids;
+    if (bpf (BPF_PROG_QUERY, &attr) < 0)
+        return error_set (err, errno, "list the control group's device programs");
+    if (attr.query.prog_cnt == 0)
+        return attach_first (group, devices, n, err);
+    for (uint32_t i = 0; i < attr.query.prog_cnt; i++)
+        if (renew (group, ids[i], attr.query.attach_flags, devices, n, err) < 0)
+            return -1;
+    return 0;
+}
+
+int
+device_cgroup_set_drm (int group, const struct device_number *devices, unsigned n, struct error *err)
+{
+    struct statfs fs;
+
+    if (n > DEVICE_CGROUP_DEVICES_MAX)
+        return error_set (err, E2BIG, "%u devices", n);
+    if (fstatfs (group, &fs) < 0)
+        return error_set (err, errno, "control group");
+    return fs.f_type == CGROUP2_SUPER_MAGIC ? set_v2 (group, devices, n, err)
+                                            : set_v1 (group, devices, n, err);
+}
