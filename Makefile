@@ -42,7 +42,7 @@ BASE    := oci/error.c oci/file.c oci/document.c oci/config.c oci/request.c oci/
 CLIENT  := broker/client.c broker/message.c
 RUNTIME := oci/runtime.c oci/apply.c oci/cmdline.c oci/engine.c oci/glance.c oci/image.c oci/log.c oci/program.c oci/running.c \
            oci/spec.c oci/supervise.c
-HOOK    := hook/hook.c hook/gate.c hook/node.c hook/state.c hook/workload.c
+HOOK    := hook/hook.c hook/device_cgroup.c hook/gate.c hook/node.c hook/state.c hook/workload.c
 BROKER  := broker/broker.c broker/alarm.c broker/arbiter.c broker/docker.c broker/gpu.c broker/hotplug.c broker/interface.c \
            broker/journal.c broker/layout.c broker/lease.c broker/leasedir.c broker/leasing.c broker/message.c \
            broker/methods.c broker/process.c broker/queue.c broker/recovery.c broker/scan.c broker/scope.c \

@@ -312,15 +312,13 @@ static struct waiter *
 add_client (struct leasing *l, void *client, struct order *order, bool detached,
             const struct decision *decision)
 {
-    unsigned wait_ms = order->request.wait_ms;
     struct waiter waiter = {
         .kind = WAITER_CLIENT,
         .client = client,
         .detached = detached,
         .order = *order,
         .since = (int64_t) time (NULL),
-        .deadline = alarm_now ()
-                    + (uint64_t) (wait_ms < l->config->max_wait_ms ? wait_ms : l->config->max_wait_ms) * 1000,
+        .deadline = alarm_now () + (uint64_t) order->request.wait_ms * 1000,
         .candidates = decision->candidates,
     };
     struct waiter *added;
@@ -471,6 +469,8 @@ leasing_acquire (struct leasing *l, void *client, struct order *order, bool deta
 
     if (before)
         leasing_forget (l, before);
+    if (order->request.wait_ms > l->config->max_wait_ms)
+        order->request.wait_ms = l->config->max_wait_ms;
     arbiter_decide (l->gpus, &l->leases, &order->request, queue_reserved_before (&l->queue, &order->request),
                     &decision);
     if (decision.verdict == VERDICT_GRANT)
@@ -621,7 +621,7 @@ leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, struct erro
     lease->state = lease->gpus ? LEASE_ACTIVE : LEASE_WITHOUT;
     l->some_without |= lease->gpus == 0;
     *holder_of (l, lease) = NULL;
-    if (device_cgroup_of (pid, lease->cgroup, err) < 0)
+    if (device_cgroup_of (pid, lease->cgroup, sizeof lease->cgroup, err) < 0)
         (void) fprintf (stderr, "container %s: %s\n", container_label (&lease->order.container),
                         err->message);
     /* What config.json allows is of the time of the grant.  */

@@ -65,7 +65,7 @@ find_line (char *text, bool v1)
 }
 
 int
-device_cgroup_of (pid_t pid, char path[DEVICE_CGROUP_PATH_MAX], struct error *err)
+device_cgroup_of (pid_t pid, char *path, size_t size, struct error *err)
 {
     _cleanup_free_ char *text = NULL;
     const char *line = NULL;
@@ -79,9 +79,9 @@ device_cgroup_of (pid_t pid, char path[DEVICE_CGROUP_PATH_MAX], struct error *er
         return -1;
     if (find_mount (&v1))
         line = find_line (text, v1);
-    if (line && strlen (line) >= DEVICE_CGROUP_PATH_MAX)
+    if (line && strlen (line) >= size)
         return error_set (err, ENAMETOOLONG, "control group %.60s…", line);
-    (void) snprintf (path, DEVICE_CGROUP_PATH_MAX, "%s", line ? line : "");
+    (void) snprintf (path, size, "%s", line ? line : "");
     return 0;
 }
 

@@ -21,7 +21,7 @@ struct device_number {
 /* The group of the process in the hierarchy that filters devices, as a path below the mount of that hierarchy
  * ("/system.slice/docker-….scope"); "" where none filters. A container may move its processes to groups of
  * its own later: to be asked before the container runs.  */
-int device_cgroup_of (pid_t pid, char path[DEVICE_CGROUP_PATH_MAX], struct error *err);
+int device_cgroup_of (pid_t pid, char *path, size_t size, struct error *err);
 
 /* An O_PATH descriptor of that group, opened without following links; the caller's to close.  */
 int device_cgroup_open (const char *path, struct error *err);

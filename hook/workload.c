@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "../oci/cleanup.h"
-#include "../oci/file.h"
+#include "device_cgroup.h"
 
 int
 workload_parse_user (struct workload_user *user, const char *text, struct error *err)
@@ -42,72 +42,24 @@ workload_parse_user (struct workload_user *user, const char *text, struct error 
     return 0;
 }
 
-/* Where runtimes look for control groups: v2 alone, or v1 with a folder for each hierarchy (systemd's
- * layouts; on a hybrid one it is v1's devices that filters). NULL: none is there. What is not mounted filters
- * nothing, though /proc/PID/cgroup may list it.  */
-static const char *
-device_cgroup_mount (bool *v1)
-{
-    struct statfs fs;
-
-    *v1 = statfs ("/sys/fs/cgroup", &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC;
-    if (!*v1)
-        return "/sys/fs/cgroup";
-    return statfs ("/sys/fs/cgroup/devices", &fs) == 0 && fs.f_type == CGROUP_SUPER_MAGIC
-               ? "/sys/fs/cgroup/devices"
-               : NULL;
-}
-
-static bool
-names_devices (const char *controllers)
-{
-    const char *at = strstr (controllers, "devices");
-
-    return at && (at == controllers || at[-1] == ',') && (at[7] == '\0' || at[7] == ',');
-}
-
-/* The path in the line of /proc/PID/cgroup for that hierarchy, cut out of text in place. NULL: there is none.
- */
-static const char *
-device_cgroup (char *text, bool v1)
-{
-    char *save = NULL;
-
-    for (char *line = strtok_r (text, "\n", &save); line; line = strtok_r (NULL, "\n", &save)) {
-        char *controllers = strchr (line, ':'), *path = controllers ? strchr (controllers + 1, ':') : NULL;
-
-        if (!path)
-            continue;
-        *path++ = '\0';
-        controllers++;
-        if (v1 ? names_devices (controllers) : *controllers == '\0')
-            return path;
-    }
-    return NULL;
-}
-
 static int
 join_device_cgroup (pid_t pid, struct error *err)
 {
-    char proc[40], path[4200];
-    _cleanup_free_ char *text = NULL;
-    _cleanup_close_ int fd = -1;
-    const char *cgroup, *mount;
-    size_t len;
-    bool v1;
+    _cleanup_close_ int group = -1;
+    _cleanup_close_ int procs = -1;
+    char path[4096];
 
-    (void) snprintf (proc, sizeof proc, "/proc/%d/cgroup", (int) pid);
-    if (file_read (proc, 1 << 16, &text, &len, err) < 0)
+    if (device_cgroup_of (pid, path, sizeof path, err) < 0)
         return -1;
-    mount = device_cgroup_mount (&v1);
-    cgroup = mount ? device_cgroup (text, v1) : NULL;
     /* Without any hierarchy nothing filters devices, for the workload neither.  */
-    if (!cgroup)
+    if (path[0] == '\0')
         return 0;
-    (void) snprintf (path, sizeof path, "%s%s/cgroup.procs", mount, cgroup);
-    fd = open (path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write (fd, "0", 1) != 1)
-        return error_set (err, errno, "join the container's cgroup %s", path);
+    group = device_cgroup_open (path, err);
+    if (group < 0)
+        return -1;
+    procs = openat (group, "cgroup.procs", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (procs < 0 || write (procs, "0", 1) != 1)
+        return error_set (err, errno, "join the container's control group %s", path);
     return 0;
 }
 

@@ -283,6 +283,8 @@ start_container (const struct cmdline *cmd, const struct config *config, const s
         return refuse (&s, &unreadable);
     if (config_error->message[0])
         return tell_and_refuse (&s, config_error);
+    if (s.req.wait_ms > config->max_wait_ms)
+        s.req.wait_ms = config->max_wait_ms;
     return start_opted_in (&s, runtime, argv);
 }
 

@@ -213,3 +213,31 @@ runtimes () { echo dri dri-crun; }
 	look_again
 	wait_until 20 is_running web
 }
+
+@test "defer: a Docker that is away is asked again" {
+	gpus
+	look_again
+	plain --rm=false --detach --name web --label dri.enable=true --label dri.on-failure=defer --label dri.wait=0s app
+	assert_failure
+	local docker
+	docker=$(</run/docker.pid)
+	kill "$docker"
+	docker_is_gone () { [[ ! -e /proc/$docker ]]; }
+	wait_until 30 docker_is_gone
+	gpus a 0000:00:02.0 10:229
+	look_again
+	assert_equal "$(put_off)" web
+	start_docker
+	# The next look comes at a change of the GPUs, or after a minute.
+	look_again
+	wait_until 20 is_running web
+}
+
+@test "max-wait: no container waits longer, whatever its label says" {
+	gpus
+	configure '{"max-wait": 1}'
+	plain --label dri.enable=true --label dri.wait=60s app true
+	assert_failure
+	assert_says '(waited 1 s)'
+	configure '{}'
+}
