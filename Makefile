@@ -21,7 +21,7 @@ endif
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
 HARDENING := -fPIE -fstack-protector-strong -fno-strict-aliasing
 ifdef SANITIZE
-HARDENING += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+HARDENING += -DSANITIZE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 STATIC    := -pie
 # Inside the engine host there is no such library.
 SAN_LIBS  := $(if $(findstring clang,$(CC)),,-static-libasan -static-libubsan)
@@ -38,22 +38,26 @@ PKGS := jansson libcap libdrm libseccomp libsystemd smartcols
 
 # What every program is made of, and what each adds. The doors are static: nothing of a container, and no library
 # path, can get into them, and they start in half the time.
-BASE    := oci/error.c oci/file.c oci/document.c oci/config.c oci/request.c oci/container.c oci/grant.c oci/writer.c
+BASE    := oci/error.c oci/file.c oci/document.c oci/config.c oci/request.c oci/require.c oci/container.c oci/grant.c oci/writer.c
 CLIENT  := broker/client.c broker/message.c
 RUNTIME := oci/runtime.c oci/apply.c oci/cmdline.c oci/engine.c oci/glance.c oci/image.c oci/log.c oci/program.c oci/running.c \
            oci/spec.c oci/supervise.c
 HOOK    := hook/hook.c hook/device_cgroup.c hook/gate.c hook/node.c hook/state.c hook/workload.c
-BROKER  := broker/broker.c broker/alarm.c broker/arbiter.c broker/docker.c broker/gpu.c broker/hotplug.c broker/interface.c \
+BROKER  := broker/broker.c broker/alarm.c broker/arbiter.c broker/docker.c broker/governor.c broker/gpu.c \
+           broker/hotplug.c broker/interface.c \
            broker/journal.c broker/layout.c broker/lease.c broker/leasedir.c broker/leasing.c broker/message.c \
            broker/methods.c broker/process.c broker/queue.c broker/recovery.c broker/scan.c broker/scope.c \
            broker/server.c broker/simulate.c broker/subject.c broker/warden.c hook/device_cgroup.c
 DRICTL  := broker/drictl.c broker/daemon_json.c broker/explain.c broker/install_docker.c broker/print.c \
            broker/status.c
+# dri-probe is dynamic, since it loads libva, but needs the C library only: it runs inside containers, with theirs.
+PROBE   := hook/probe.c hook/confine.c hook/probe_drm.c hook/probe_glibc.c hook/probe_inside.c hook/probe_report.c hook/probe_run.c \
+           hook/probe_va.c oci/require.c oci/error.c oci/file.c
 
-PROGRAMS := dri-runtime dri-hook dri-broker drictl
+PROGRAMS := dri-runtime dri-hook dri-broker drictl dri-probe
 objects   = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-all: $(PROGRAMS:%=$(BUILD)/%)  ## the four programs, in build/
+all: $(PROGRAMS:%=$(BUILD)/%)  ## the five programs, in build/
 
 $(BUILD)/dri-runtime: $(call objects,$(RUNTIME) $(BASE) $(CLIENT))
 	$(CC) $(ALL_LDFLAGS) $(STATIC) -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson)
@@ -63,6 +67,15 @@ $(BUILD)/dri-broker: $(call objects,$(BROKER) $(BASE))
 	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libdrm libseccomp libsystemd)
 $(BUILD)/drictl: $(call objects,$(DRICTL) $(BASE) $(CLIENT))
 	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson smartcols)
+ifdef SANITIZE
+# Sanitizers do not work in its box. They are with its modules in the unit tests.
+$(BUILD)/dri-probe: $(call objects,$(PROBE))
+	$(MAKE) SANITIZE= BUILD=$(BUILD)/plain $(BUILD)/plain/dri-probe
+	cp $(BUILD)/plain/dri-probe $@
+else
+$(BUILD)/dri-probe: $(call objects,$(PROBE))
+	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs jansson libseccomp) -Wl,-Bdynamic -ldl
+endif
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -74,13 +87,14 @@ $(BUILD)/obj/%.o: %.c Makefile
 
 # DEMO_DEPS are those of `make demo`, which need not be a whole test bench. Docker's own packages bring a runc, and
 # would be removed by Debian's.
-BUILD_DEPS := gcc make pkgconf libc6-dev libjansson-dev libcap-dev libdrm-dev libseccomp-dev libsystemd-dev libsmartcols-dev scdoc
+BUILD_DEPS := gcc make pkgconf libc6-dev libjansson-dev libcap-dev libdrm-dev libseccomp-dev libsystemd-dev libsmartcols-dev \
+              libva-dev scdoc
 DEB_DEPS   := build-essential debhelper
 DEMO_DEPS  := $(BUILD_DEPS) busybox-static jq util-linux mount procps \
               $(if $(shell sh -c 'command -v runc || command -v crun'),,runc)
 CHECK_DEPS := $(DEMO_DEPS) $(if $(shell sh -c 'command -v runc'),,runc) crun bats mmdebstrap libcmocka-dev python3 systemd strace \
-              $(DEB_DEPS) lintian
-VM_DEPS    := $(DEB_DEPS) qemu-system-x86 mmdebstrap e2fsprogs bats jq python3 util-linux
+              $(DEB_DEPS) lintian intel-media-va-driver i965-va-driver mesa-va-drivers
+VM_DEPS    := $(BUILD_DEPS) $(DEB_DEPS) qemu-system-x86 mmdebstrap e2fsprogs bats jq python3 util-linux
 LINT_DEPS  := clang clang-format clang-tidy cppcheck shellcheck libcmocka-dev
 
 # Asks the network only where something is missing. The first try is with the package lists that are there. Never
@@ -156,16 +170,18 @@ deb:  ## a package for Debian 12 and 13: build/dri-broker_VERSION_amd64.deb
 	@$(MAKE) --no-print-directory deps-deb
 	@packaging/build-deb $(VERSION) '$(abspath $(BUILD))'
 
-.PHONY: deps deps-build deps-deb deps-demo deps-lint demo man install uninstall deb
+.PHONY: deps deps-build deps-deb deps-demo deps-lint deps-vm demo man install uninstall deb
 
 # --- tests ---
 
-MAINS    := oci/runtime.c hook/hook.c broker/broker.c broker/drictl.c
-MODULES  := $(sort $(filter-out $(MAINS),$(RUNTIME) $(HOOK) $(BROKER) $(DRICTL) $(BASE) $(CLIENT)))
+MAINS    := oci/runtime.c hook/hook.c hook/probe.c broker/broker.c broker/drictl.c
+MODULES  := $(sort $(filter-out $(MAINS),$(RUNTIME) $(HOOK) $(BROKER) $(DRICTL) $(PROBE) $(BASE) $(CLIENT)))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(FUZZERS:%=$(BUILD)/tests/%)
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PKGS) cmocka)
+# A VA driver, and a render node for it: what a machine without GPU lets be tested of dri-probe.
+FIXTURES := $(BUILD)/tests/va_driver.so $(BUILD)/tests/drm_preload.so
 
 $(BUILD)/libdri.a: $(call objects,$(MODULES))
 	rm -f $@
@@ -178,6 +194,12 @@ $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(TEST_LIBS)
 
+$(BUILD)/tests/test_probe_drm: $(BUILD)/obj/tests/fixtures/drm_player.o
+$(BUILD)/tests/drm_preload.so: tests/fixtures/drm_player.c
+$(BUILD)/tests/%.so: tests/fixtures/%.c tests/fixtures/drm_player.h
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -g $(WARNINGS) -D_GNU_SOURCE -fPIC -shared -o $@ $(filter %.c,$^)
+
 # libFuzzer brings its own main; everything is built anew with its instrumentation.
 FUZZ_CFLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined
 
@@ -188,7 +210,7 @@ $(BUILD)/fuzz/libdri.a: $(MODULES)
 
 # --- figures ---
 
-BENCHES := bench_compare bench_lease bench_nothing bench_stopwatch bench_wrapper bench_wrapper_static
+BENCHES := bench_compare bench_governor bench_lease bench_nothing bench_stopwatch bench_wrapper bench_wrapper_static
 bench_link = @mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(1) -o $@ $(filter %.o %.a,$^) $(2)
 
 $(BUILD)/tests/bench_nothing $(BUILD)/tests/bench_stopwatch: $(BUILD)/tests/bench_%: $(BUILD)/obj/tests/bench/%.o
@@ -199,6 +221,8 @@ $(BUILD)/tests/bench_wrapper: $(BUILD)/obj/tests/bench/wrapper.o
 	$(call bench_link,-pie)
 $(BUILD)/tests/bench_compare: $(BUILD)/obj/tests/bench/compare.o
 	$(call bench_link,-pie,-lm)
+$(BUILD)/tests/bench_governor: $(BUILD)/obj/tests/bench/governor.o $(BUILD)/libdri.a
+	$(call bench_link,-pie,$(TEST_LIBS))
 $(BUILD)/tests/bench_lease: $(BUILD)/obj/tests/bench/lease.o $(BUILD)/libdri.a
 	$(call bench_link,-pie,$(shell $(PKG_CONFIG) --libs jansson))
 
@@ -212,7 +236,7 @@ bench:  ## what it costs, each figure beside its base; BENCH_QUICK=1 for a minut
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-tests: all $(UNITS) $(REPLAYS)  ## the test programs
+tests: all $(UNITS) $(REPLAYS) $(FIXTURES)  ## the test programs
 
 # The suites that run on this machine, and those that run in the engine host (tests/engine-host/run), on both
 # layouts of the control groups.

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "cleanup.h"
+#include "require.h"
 
 /* The values of enum-like keys stand in the order of their enums.  */
 static const char *const booleans[] = {"false", "true", NULL};
@@ -322,10 +323,10 @@ parse_owner (struct request *req, char *value, struct error *err)
 static int
 parse_require (struct request *req, char *value, struct error *err)
 {
+    struct require require;
+
     (void) req;
-    if (value[strspn (value, "abcdefghijklmnopqrstuvwxyz0123456789-, ")] != '\0')
-        return error_set (err, 0, "wants capabilities such as \"h264-decode,hevc-encode\"");
-    return 0;
+    return require_parse (&require, value, err);
 }
 
 static int

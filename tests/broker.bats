@@ -26,7 +26,7 @@ python () { { echo 'from broker import *'; cat; } | PYTHONPATH=$BATS_FILE_TMPDIR
 write_module ()
 {
 	cat <<-'END'
-		import atexit, json, os, re, select, signal, socket, subprocess, sys, tempfile, threading, time
+		import atexit, contextlib, json, os, re, select, signal, socket, subprocess, sys, tempfile, threading, time
 
 		BUILD, LEASES = os.environ['BUILD'], os.environ['LEASES']
 
@@ -135,10 +135,12 @@ write_module ()
 		    def kill(self, signo=signal.SIGKILL):
 		        if self.process and self.process.poll() is None:
 		            # Where strace is between, the broker is its child. The warden ends by itself.
-		            below = [os.pidfd_open(child) for child in children(self.process.pid)]
-		            if self.process.args[0] == 'strace':
-		                for fd in below:
-		                    signal.pidfd_send_signal(fd, signo)
+		            below = []
+		            for child in children(self.process.pid):
+		                with contextlib.suppress(ProcessLookupError):
+		                    below.append(os.pidfd_open(child))
+		                    if self.process.args[0] == 'strace':
+		                        signal.pidfd_send_signal(below[-1], signo)
 		            self.process.send_signal(signo)
 		            for fd in below:
 		                assert select.select([fd], [], [], 20)[0]

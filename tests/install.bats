@@ -35,6 +35,7 @@ listing () { (cd "$tree" && find . ! -type d -printf '%m %P\n' | LC_ALL=C sort -
 		644 usr/share/man/man7/dri-broker.7
 		644 usr/share/man/man8/dri-broker.8
 		644 usr/share/man/man8/dri-hook.8
+		644 usr/share/man/man8/dri-probe.8
 		644 usr/share/man/man8/dri-runtime.8
 	END
 	assert_equal "$(find "$tree" -mindepth 1 -type d ! -perm 755)" ''

@@ -4,7 +4,7 @@
 
 load lib/common
 
-pages=(drictl.1 dri-broker.7 dri-broker.8 dri-hook.8 dri-runtime.8)
+pages=(drictl.1 dri-broker.7 dri-broker.8 dri-hook.8 dri-probe.8 dri-runtime.8)
 
 source_of () { echo "$REPO/packaging/man/$1.scd"; }
 
@@ -45,7 +45,7 @@ section () { awk -v name="# $1" '/^# / { on = ($0 == name) } on'; }
 
 @test "the options of --help are those of the pages" {
 	local program
-	for program in dri-broker.8 dri-hook.8 drictl.1; do
+	for program in dri-broker.8 dri-hook.8 dri-probe.8 drictl.1; do
 		assert_equal "$("$BUILD/${program%.*}" --help | options)" \
 			"$(documented "$program")" || fail "of $program"
 	done
