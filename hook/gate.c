@@ -13,7 +13,7 @@
 #include "../oci/clock.h"
 #include "node.h"
 
-enum { GRACE_MS = 1000, RETRY_FIRST_MS = 20, RETRY_LAST_MS = 500 };
+enum { GRACE_MS = 3000, RETRY_FIRST_MS = 20, RETRY_LAST_MS = 500 };
 
 /* The driver is on its way: its module is loading, its firmware is, or the node was made before it.  */
 static bool
@@ -189,7 +189,7 @@ gate_judge (const struct gate *gate, struct verdict *verdict)
         (void) snprintf (
             verdict->reason, sizeof verdict->reason,
             "the readiness gate got no answer from the GPU in %u s: the open or the driver hangs (dmesg)",
-            gate->wait_ms / 1000 + 1);
+            (gate->wait_ms + GRACE_MS) / 1000);
     (void) kill (child, SIGKILL);
     reap (child);
 }

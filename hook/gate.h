@@ -26,7 +26,7 @@ struct verdict {
     char reason[256]; /* for people: what was found, or what is wrong and what to do */
 };
 
-/* Always comes to a verdict, at the latest a second after wait_ms.  */
+/* Always comes to a verdict, at the latest some seconds after wait_ms.  */
 void gate_judge (const struct gate *gate, struct verdict *verdict);
 
 #endif

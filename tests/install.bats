@@ -227,7 +227,7 @@ waits () { [[ $(varlink Status | jq '.queue | length') == 1 ]]; }
 	assert_says 'directories /run/dri-broker 755'
 	assert_says 'directories /run/dri-broker/leases 700'
 	# MKNOD (27), CHOWN (0)
-	grep -Eq '^CapBnd:\s+0000000008000001$' <<<"$output"
+	grep -Eq '^CapBnd:\s+0000000008200001$' <<<"$output"
 	grep -Eq '^CapEff:\s+0000000008000001$' <<<"$output"
 	grep -Eq '^NoNewPrivs:\s+1$' <<<"$output"
 	grep -Eq '^Seccomp:\s+2$' <<<"$output"

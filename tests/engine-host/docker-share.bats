@@ -177,9 +177,10 @@ assert_gpu ()
 	assert_equal "$(lease_list '[.container.name, .state]')" '[["holder","active"],["second","without"]]'
 	run drictl explain second
 	assert_says 'held by holder'
-	# It does not count as one that has the GPU.
 	run docker rm --force holder
-	leased --label dri.gpu=igpu --label dri.access=exclusive --label dri.wait=0s app open-gpu
+	second_is_active () { [[ $(lease_list '[.container.name, .state]') == '[["second","active"]]' ]]; }
+	wait_until 10 second_is_active
+	in_container second open-gpu
 	assert_success
 }
 
