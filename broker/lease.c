@@ -104,12 +104,14 @@ lease_state_name (const struct lease *lease)
 {
     static const char *const names[] = {"free", "granted", "active", "without"};
 
-    return lease->lost ? "lost" : names[lease->state];
+    return lease->lost || lease->shut ? "lost" : names[lease->state];
 }
 
 const char *
 lease_reason (const struct lease *lease)
 {
+    if (lease->shut)
+        return "its device filter could not be changed (journalctl -u dri-broker): start the container anew";
     return lease->lost ? "its GPU is gone: unplugged, or its driver was unbound (for a VM?); the nodes come "
                          "back with it"
                        : lease->decision;

@@ -36,6 +36,7 @@ struct lease {
     char id[33];
     struct order order;
     uint32_t gpus;                       /* bit set of indexes into gpus.table */
+    bool shut;                           /* its device filter could not be made to follow: it opens nothing */
     bool lost;                           /* one of them is gone, and its nodes with it */
     int64_t since;                       /* seconds since the epoch */
     uint64_t expires;                    /* CLOCK_MONOTONIC, µs; LEASE_GRANTED only */

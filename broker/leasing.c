@@ -235,7 +235,7 @@ is_whole (const struct leasing *l, const struct lease *lease)
 
 /* layout NULL: no device at all.  */
 static void
-set_filter (struct leasing *l, const struct lease *lease, const struct layout *layout)
+set_filter (struct leasing *l, struct lease *lease, const struct layout *layout)
 {
     struct device_number devices[GRANT_NODES_MAX];
     unsigned n = layout ? layout->n_nodes : 0;
@@ -243,7 +243,8 @@ set_filter (struct leasing *l, const struct lease *lease, const struct layout *l
 
     for (unsigned i = 0; i < n; i++)
         devices[i] = (struct device_number){layout->nodes[i].node.major, layout->nodes[i].node.minor};
-    if (warden_set_drm (l->warden, lease->cgroup, devices, n, &err) < 0)
+    lease->shut = warden_set_drm (l->warden, lease->cgroup, devices, n, &err) < 0;
+    if (lease->shut)
         (void) fprintf (
             stderr,
             "container %s: its device filter does not follow its GPU, it has to be started anew: %s\n",
@@ -268,6 +269,9 @@ follow_gpus (struct leasing *l, struct lease *lease)
     if (!lease->moved)
         set_filter (l, lease, layout);
     leasedir_empty (&l->dir, lease->id);
+    /* Empty, it makes the next broker try again.  */
+    if (lease->shut)
+        return;
     if (layout && leasedir_fill (&l->dir, lease->id, layout, &err) < 0)
         (void) fprintf (stderr, "container %s: %s\n", container_label (&lease->order.container), err.message);
 }

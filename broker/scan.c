@@ -55,6 +55,23 @@ scan_bus (struct gpu *gpu, sd_device *device, const char *subsystem, const char 
     copy_text (gpu->bus, sizeof gpu->bus, bus);
 }
 
+/* vgem and its like have no driver bound: the module made the device and gave it its own name. The node of a
+ * virtio GPU is a child of virtio0 or, with newer kernels, of the PCI device above that, whose driver is the
+ * transport's.  */
+static const char *
+driver_of (sd_device *parent, const char *sysname)
+{
+    const char *subsystem, *driver, *suffix;
+    sd_device *child;
+
+    for (child = sd_device_get_child_first (parent, &suffix); child;
+         child = sd_device_get_child_next (parent, &suffix))
+        if (sd_device_get_subsystem (child, &subsystem) >= 0 && strcmp (subsystem, "virtio") == 0
+            && sd_device_get_driver (child, &driver) >= 0)
+            return driver;
+    return sd_device_get_driver (parent, &driver) >= 0 ? driver : sysname;
+}
+
 static bool
 scan_sysfs (struct gpu *gpu)
 {
@@ -66,13 +83,12 @@ scan_sysfs (struct gpu *gpu)
         || sd_device_get_parent (device, &parent) < 0 || sd_device_get_subsystem (parent, &subsystem) < 0
         || sd_device_get_sysname (parent, &sysname) < 0)
         return false;
-    /* The parent of a virtio GPU is virtio0, whose own parent is on the PCI bus. And libdrm's address has 16
-     * bits for a domain that may need more (0x10000 behind Intel's VMD).  */
+    /* Not libdrm's address, which has 16 bits for a domain that may need more (0x10000 behind Intel's VMD).
+     */
     if (gpu->vendor != 0 && sd_device_get_parent_with_subsystem_devtype (device, "pci", NULL, &pci) >= 0
         && sd_device_get_sysname (pci, &text) >= 0)
         copy_text (gpu->pci, sizeof gpu->pci, text);
-    /* vgem and its like have no driver bound: the module made the device and gave it its own name.  */
-    copy_text (gpu->driver, sizeof gpu->driver, sd_device_get_driver (parent, &text) >= 0 ? text : sysname);
+    copy_text (gpu->driver, sizeof gpu->driver, driver_of (parent, sysname));
     scan_bus (gpu, device, subsystem, sysname);
     return true;
 }

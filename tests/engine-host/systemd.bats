@@ -217,14 +217,20 @@ allowed_calls ()
 	grep -q 'mknodat(' "$BATS_TEST_TMPDIR/calls"
 }
 
-@test "the broker keeps the capabilities of its unit, and gains none" {
-	local unit own
+@test "the broker and the warden share the capabilities of the unit, and neither has more" {
+	local unit pid set held=()
 	unit=$(sed -n 's/^CapabilityBoundingSet=//p' "$UNITS/dri-broker.service" | tr 'A-Z ' 'a-z\n' | sort)
 	start_broker
-	for own in Prm Eff; do
-		own=$(awk -v set="Cap$own:" '$1 == set { print $2 }' "/proc/$BROKER_PID/status")
-		assert_equal "$(systemd-analyze capability --mask "$own" | grep -o '^cap_[a-z_]*' | sort)" "$unit"
+	warden=$(pgrep -P "$BROKER_PID" -x dri-warden)
+	for pid in "$BROKER_PID" "$warden"; do
+		for set in Prm Eff; do held+=("$(capabilities "$pid" "$set")"); done
+		assert_equal "$(awk '/^Cap(Inh|Amb)/ { print $2 }' "/proc/$pid/status" | sort -u)" 0000000000000000
+		assert_equal "$(awk '/^NoNewPrivs/ { print $2 }' "/proc/$pid/status")" 1
 	done
-	assert_equal "$(awk '/^Cap(Inh|Amb)/ { print $2 }' "/proc/$BROKER_PID/status" | sort -u)" 0000000000000000
-	assert_equal "$(awk '/^NoNewPrivs/ { print $2 }' "/proc/$BROKER_PID/status")" 1
+	assert_equal "${held[*]}" $'cap_chown\ncap_mknod cap_chown\ncap_mknod cap_sys_admin cap_sys_admin'
+	assert_equal "$(printf '%s\n' "${held[@]}" | sort -u)" "$unit"
+	# Nothing that a client sends gets to its descriptors, and it has a filter of its own.
+	assert_equal "$(find "/proc/$warden/fd" -mindepth 1 | wc -l)" 4
+	assert_equal "$(awk '/^Seccomp:/ { print $2 }' "/proc/$warden/status")" 2
 }
+capabilities () { systemd-analyze capability --mask "$(awk -v set="Cap$2:" '$1 == set { print $2 }' "/proc/$1/status")" | grep -o '^cap_[a-z_]*' | sort; }
