@@ -55,6 +55,7 @@ docker_has () { mkdir -p /etc/docker && printf '%s\n' "$1" >/etc/docker/daemon.j
 		-rw-r--r-- root/root ./usr/share/man/man7/dri-broker.7.gz
 		-rw-r--r-- root/root ./usr/share/man/man8/dri-broker.8.gz
 		-rw-r--r-- root/root ./usr/share/man/man8/dri-hook.8.gz
+		-rw-r--r-- root/root ./usr/share/man/man8/dri-probe.8.gz
 		-rw-r--r-- root/root ./usr/share/man/man8/dri-runtime.8.gz
 	END
 	assert_equal "$(dpkg-deb -c "$DEB" | grep '^d' | grep -v '^drwxr-xr-x root/root ')" ''
