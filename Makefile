@@ -40,16 +40,19 @@ PKGS := jansson libcap libdrm libseccomp libsystemd smartcols
 # path, can get into them, and they start in half the time.
 BASE    := oci/error.c oci/file.c oci/document.c oci/config.c oci/request.c oci/require.c oci/container.c oci/grant.c oci/writer.c
 CLIENT  := broker/client.c broker/message.c
-RUNTIME := oci/runtime.c oci/apply.c oci/cmdline.c oci/engine.c oci/glance.c oci/image.c oci/log.c oci/program.c oci/running.c \
-           oci/spec.c oci/supervise.c
-HOOK    := hook/hook.c hook/device_cgroup.c hook/gate.c hook/node.c hook/state.c hook/workload.c
+# A door that reads a container's config.json, and edits it.
+DOOR    := oci/door.c oci/apply.c oci/engine.c oci/glance.c oci/image.c oci/podman.c oci/program.c oci/spec.c
+RUNTIME := oci/runtime.c oci/cmdline.c oci/log.c oci/running.c oci/supervise.c
+# What puts a grant into effect on a container that is there already.
+ATTACH  := hook/attach.c hook/device_cgroup.c hook/gate.c hook/inject.c hook/node.c hook/workload.c
+HOOK    := hook/hook.c hook/alone.c hook/ask.c hook/precreate.c hook/state.c hook/tell.c oci/cmdline.c oci/log.c $(ATTACH)
 BROKER  := broker/broker.c broker/alarm.c broker/arbiter.c broker/docker.c broker/governor.c broker/gpu.c \
            broker/hotplug.c broker/interface.c \
            broker/journal.c broker/layout.c broker/lease.c broker/leasedir.c broker/leasing.c broker/message.c \
            broker/methods.c broker/process.c broker/queue.c broker/recovery.c broker/scan.c broker/scope.c \
            broker/server.c broker/simulate.c broker/subject.c broker/warden.c hook/device_cgroup.c
-DRICTL  := broker/drictl.c broker/daemon_json.c broker/explain.c broker/install_docker.c broker/print.c \
-           broker/status.c
+DRICTL  := broker/drictl.c broker/daemon_json.c broker/explain.c broker/drictl_attach.c broker/install_docker.c broker/install_podman.c broker/print.c \
+           broker/engines.c broker/status.c $(ATTACH)
 # dri-probe is dynamic, since it loads libva, but needs the C library only: it runs inside containers, with theirs.
 PROBE   := hook/probe.c hook/confine.c hook/probe_drm.c hook/probe_glibc.c hook/probe_inside.c hook/probe_report.c hook/probe_run.c \
            hook/probe_va.c oci/require.c oci/error.c oci/file.c
@@ -59,14 +62,14 @@ objects   = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 all: $(PROGRAMS:%=$(BUILD)/%)  ## the five programs, in build/
 
-$(BUILD)/dri-runtime: $(call objects,$(RUNTIME) $(BASE) $(CLIENT))
+$(BUILD)/dri-runtime: $(call objects,$(RUNTIME) $(DOOR) $(BASE) $(CLIENT))
 	$(CC) $(ALL_LDFLAGS) $(STATIC) -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson)
-$(BUILD)/dri-hook: $(call objects,$(HOOK) $(BASE) $(CLIENT))
+$(BUILD)/dri-hook: $(call objects,$(HOOK) $(DOOR) $(BASE) $(CLIENT))
 	$(CC) $(ALL_LDFLAGS) $(STATIC) -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap)
 $(BUILD)/dri-broker: $(call objects,$(BROKER) $(BASE))
 	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libdrm libseccomp libsystemd)
-$(BUILD)/drictl: $(call objects,$(DRICTL) $(BASE) $(CLIENT))
-	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson smartcols)
+$(BUILD)/drictl: $(call objects,$(DRICTL) $(DOOR) $(BASE) $(CLIENT))
+	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap smartcols)
 ifdef SANITIZE
 # Sanitizers do not work in its box. They are with its modules in the unit tests.
 $(BUILD)/dri-probe: $(call objects,$(PROBE))
@@ -175,7 +178,7 @@ deb:  ## a package for Debian 12 and 13: build/dri-broker_VERSION_amd64.deb
 # --- tests ---
 
 MAINS    := oci/runtime.c hook/hook.c hook/probe.c broker/broker.c broker/drictl.c
-MODULES  := $(sort $(filter-out $(MAINS),$(RUNTIME) $(HOOK) $(BROKER) $(DRICTL) $(PROBE) $(BASE) $(CLIENT)))
+MODULES  := $(sort $(filter-out $(MAINS),$(RUNTIME) $(HOOK) $(BROKER) $(DRICTL) $(PROBE) $(DOOR) $(BASE) $(CLIENT)))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(FUZZERS:%=$(BUILD)/tests/%)

@@ -10,9 +10,12 @@
 #include <time.h>
 
 #include "../oci/cleanup.h"
+#include "../oci/program.h"
+#include "drictl_attach.h"
 #include "client.h"
 #include "explain.h"
 #include "install_docker.h"
+#include "install_podman.h"
 #include "print.h"
 #include "status.h"
 
@@ -219,6 +222,47 @@ run_release (const struct verb *verb, int argc, char **argv)
     return EXIT_GOOD;
 }
 
+/* What went wrong with a broker that is not there has the system call's number.  */
+static int
+attach_error (const struct error *err)
+{
+    print_line (stderr, "drictl: %s%s", err->message, geteuid () == 0 ? "" : "; run it as root, with sudo");
+    return err->status == ECONNREFUSED || err->status == ENOENT ? EXIT_NO_BROKER : EXIT_BAD;
+}
+
+static int
+run_attach (const struct verb *verb, int argc, char **argv)
+{
+    struct error err = {0};
+    char gpus[128];
+
+    if (argc < 2)
+        return check_arguments (verb, 0, 1);
+    if (attach_container (argv[1], argv + 2, argc - 2, gpus, &err) < 0)
+        return attach_error (&err);
+    print_line (stdout, "Attached %s to container %s, until it ends or drictl detach %s.", gpus, argv[1],
+                argv[1]);
+    return EXIT_GOOD;
+}
+
+static int
+run_detach (const struct verb *verb, int argc, char **argv)
+{
+    struct error err = {0};
+    int code = check_arguments (verb, argc - 1, 1);
+
+    if (code != EXIT_GOOD)
+        return code;
+    if (detach_container (argv[1], &err) < 0)
+        return attach_error (&err);
+    print_line (stdout,
+                "Detached the GPU of container %s. A program that has it open keeps it until it ends.",
+                argv[1]);
+    return EXIT_GOOD;
+}
+
+static const char daemon_json[] = "/etc/docker/daemon.json";
+
 enum { OPTION_DEFAULT_RUNTIME = 1, OPTION_DRY_RUN, OPTION_CONFIG, OPTION_RUNTIME };
 
 static int
@@ -248,13 +292,17 @@ parse_install (int argc, char **argv, const struct option *options, struct docke
 }
 
 static int
-check_engine (const struct verb *verb, int argc, char **argv)
+check_engine (const struct verb *verb, int argc, char **argv, bool *is_podman)
 {
     int code = check_arguments (verb, argc - optind, 1);
 
-    if (code == EXIT_GOOD && strcmp (argv[optind], "docker") != 0)
-        return usage_error ("%s: no engine \"%s\"; docker is the one to name", verb->name, argv[optind]);
-    return code;
+    if (code != EXIT_GOOD)
+        return code;
+    *is_podman = strcmp (argv[optind], "podman") == 0;
+    if (!*is_podman && strcmp (argv[optind], "docker") != 0)
+        return usage_error ("%s: no engine \"%s\"; docker and podman are the ones to name", verb->name,
+                            argv[optind]);
+    return EXIT_GOOD;
 }
 
 static int
@@ -326,6 +374,49 @@ print_outcome (const struct docker_install *how, const struct docker_outcome *do
     return !how->dry_run;
 }
 
+static void
+print_podman (const struct podman_install *how, const struct podman_changes *changes, const char *done)
+{
+    if (changes->n == 0)
+        print_line (stdout, "%s: nothing to do.", how->config);
+    for (unsigned i = 0; i < changes->n; i++)
+        print_line (stdout, "%s: %s%s", changes->paths[i], how->dry_run ? "would be " : "", done);
+}
+
+static int
+install_podman (const struct docker_install *given)
+{
+    struct podman_install how = {.config = given->config ? given->config : "/etc/containers",
+                                 .dry_run = given->dry_run};
+    static struct podman_changes changes; /* large */
+    char hook[PATH_MAX];
+    struct error err;
+
+    how.hook = hook;
+    if (program_beside ("dri-hook", hook, sizeof hook, &err) < 0 || podman_install (&how, &changes, &err) < 0)
+        return install_error (&err);
+    print_podman (&how, &changes, "written");
+    if (changes.n > 0 && !how.dry_run)
+        print_line (stdout,
+                    "Next: podman run --annotation dri.enable=true …; nothing has to be restarted, but "
+                    "`podman system service`.");
+    return EXIT_GOOD;
+}
+
+static int
+uninstall_podman (const struct docker_install *given)
+{
+    const struct podman_install how = {.config = given->config ? given->config : "/etc/containers",
+                                       .dry_run = given->dry_run};
+    static struct podman_changes changes; /* large */
+    struct error err;
+
+    if (podman_uninstall (&how, &changes, &err) < 0)
+        return install_error (&err);
+    print_podman (&how, &changes, "removed");
+    return EXIT_GOOD;
+}
+
 static int
 run_install (const struct verb *verb, int argc, char **argv)
 {
@@ -336,17 +427,24 @@ run_install (const struct verb *verb, int argc, char **argv)
         {"runtime", required_argument, NULL, OPTION_RUNTIME},
         {0},
     };
-    struct docker_install how = {.config = "/etc/docker/daemon.json"};
+    struct docker_install how = {0};
     struct docker_outcome done;
     char runtime[PATH_MAX];
     struct error err;
+    bool is_podman;
     int code;
 
     if (parse_install (argc, argv, options, &how) < 0)
         return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
-    code = check_engine (verb, argc, argv);
+    code = check_engine (verb, argc, argv, &is_podman);
     if (code != EXIT_GOOD)
         return code;
+    if (is_podman && (how.runtime || how.default_runtime))
+        return usage_error ("%s: --runtime and --default-runtime are Docker's", verb->name);
+    if (is_podman)
+        return install_podman (&how);
+    if (!how.config)
+        how.config = daemon_json;
     if (!how.runtime && docker_find_runtime (runtime, sizeof runtime, &err) < 0)
         return install_error (&err);
     if (!how.runtime)
@@ -386,16 +484,21 @@ run_uninstall (const struct verb *verb, int argc, char **argv)
         {"config", required_argument, NULL, OPTION_CONFIG},
         {0},
     };
-    struct docker_install how = {.config = "/etc/docker/daemon.json"};
+    struct docker_install how = {0};
     struct docker_outcome done;
     struct error err;
+    bool is_podman;
     int code;
 
     if (parse_install (argc, argv, options, &how) < 0)
         return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
-    code = check_engine (verb, argc, argv);
+    code = check_engine (verb, argc, argv, &is_podman);
     if (code != EXIT_GOOD)
         return code;
+    if (is_podman)
+        return uninstall_podman (&how);
+    if (!how.config)
+        how.config = daemon_json;
     if (docker_uninstall (&how, &done, &err) < 0)
         return install_error (&err);
     if (print_outcome (&how, &done)) {
@@ -415,8 +518,10 @@ static const struct verb verbs[] = {
     {"devices", "[--json]", "GPUs and their device nodes", run_devices},
     {"explain", "CONTAINER|SERVICE [--json]", "what it asked for and got, and why", run_explain},
     {"release", "CONTAINER|LEASE [--force]", "end a lease", run_release},
-    {"install", "docker [OPTION]...", "make dri-runtime known to Docker", run_install},
-    {"uninstall", "docker [OPTION]...", "undo what install did", run_uninstall},
+    {"attach", "CONTAINER [KEY=VALUE]...", "give a running container a GPU", run_attach},
+    {"detach", "CONTAINER", "and take it away again", run_detach},
+    {"install", "docker|podman [OPTION]...", "make dri-broker known to it", run_install},
+    {"uninstall", "docker|podman [OPTION]...", "undo what install did", run_uninstall},
 };
 
 static int
@@ -430,7 +535,7 @@ print_help (void)
                  "  --json             what the broker answers, as JSON\n"
                  "  --force            release: also while the container runs\n"
                  "  --dry-run          install, uninstall: show the change only\n"
-                 "  --config FILE      install, uninstall: not /etc/docker/daemon.json\n"
+                 "  --config PATH      install: not /etc/docker/daemon.json, not /etc/containers\n"
                  "  --default-runtime  install: also for containers that name no runtime\n"
                  "  --runtime PATH     install: not the dri-runtime beside drictl\n"
                  "  --help, --version\n"

@@ -252,6 +252,12 @@ set_filter (struct leasing *l, struct lease *lease, const struct layout *layout)
     scope_allow (l->event, lease->cgroup, devices, n);
 }
 
+void
+leasing_revoke (struct leasing *l, struct lease *lease)
+{
+    set_filter (l, lease, NULL);
+}
+
 /* What the directory shows is made what it should show: the number of a GPU that is gone may be another's by
  * now, its nodes go at once and come back with it, under whatever number. The filter comes first: a directory
  * that is right tells a broker that was killed in between that the filter is.  */

@@ -82,6 +82,8 @@ int leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t s
 void leasing_report (struct leasing *l, struct lease *lease, enum request_ready level, bool ok,
                      const char *reason);
 void leasing_release (struct leasing *l, struct lease *lease);
+/* Its container may open no GPU any more.  */
+void leasing_revoke (struct leasing *l, struct lease *lease);
 
 /* The GPUs or the configuration changed: the queue may move.  */
 void leasing_gpus_changed (struct leasing *l);

@@ -215,6 +215,8 @@ activate (struct methods *m, struct connection *c, json_t *parameters)
     if (!lease)
         return;
     holder = leasing_holder (m->leasing, lease);
+    /* No config.json has let the container open its devices.  */
+    lease->moved |= json_is_true (json_object_get (parameters, "attached"));
     if (leasing_activate (m->leasing, lease, (pid_t) pid, &err) < 0) {
         fail (c, "Refused", err.message);
         return;
@@ -292,6 +294,8 @@ release (struct methods *m, struct connection *c, json_t *parameters)
         return;
     }
     (void) snprintf (reason, sizeof reason, "%s", lease->ready ? "" : lease->verdict);
+    if (json_is_true (json_object_get (parameters, "revoke")))
+        leasing_revoke (m->leasing, lease);
     leasing_release (m->leasing, lease);
     connection_reply_text (c, release_reply (reason));
 }

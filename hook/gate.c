@@ -193,3 +193,16 @@ gate_judge (const struct gate *gate, struct verdict *verdict)
     (void) kill (child, SIGKILL);
     reap (child);
 }
+
+enum request_ready
+gate_level (enum request_ready asked)
+{
+    return asked == READY_OFF || asked == READY_NODE ? asked : READY_DRIVER;
+}
+
+json_t *
+verdict_to_json (const struct verdict *verdict)
+{
+    return json_pack ("{s:s s:b s:s}", "level", ready_name (verdict->level), "ok", verdict->ok, "reason",
+                      verdict->reason);
+}

@@ -26,6 +26,12 @@ struct verdict {
     char reason[256]; /* for people: what was found, or what is wrong and what to do */
 };
 
+/* What is verified for what was asked: auto is what can be without the image's libraries.  */
+enum request_ready gate_level (enum request_ready asked);
+
+/* The broker's Readiness. The reference is the caller's.  */
+json_t *verdict_to_json (const struct verdict *verdict);
+
 /* Always comes to a verdict, at the latest some seconds after wait_ms.  */
 void gate_judge (const struct gate *gate, struct verdict *verdict);
 

@@ -14,15 +14,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../broker/client.h"
 #include "../oci/cleanup.h"
+#include "alone.h"
+#include "ask.h"
 #include "gate.h"
+#include "precreate.h"
 #include "state.h"
+#include "tell.h"
 
 enum { BROKER_TIMEOUT_MS = 5000 };
 
 struct arguments {
-    const char *lease, *container, *bundle, *rootfs;
+    const char *lease, *container, *bundle, *rootfs, *reason;
     char rootfs_path[PATH_MAX]; /* absolute; gate.rootfs points here */
     bool start_without;
     struct gate gate;
@@ -30,9 +33,14 @@ struct arguments {
 
 static const char help[] =
     "usage: dri-hook createRuntime|prestart|poststop --lease ID --container NAME [OPTION]...\n"
+    "       dri-hook createRuntime|prestart|poststop\n"
+    "       dri-hook precreate\n"
+    "       dri-hook refuse --container NAME --reason TEXT\n"
     "\n"
-    "OCI hook of dri-broker, registered by dri-runtime; reads the container's state on\n"
-    "stdin. Not meant to be called by hand.\n"
+    "OCI hook of dri-broker; reads the container's state on stdin, or its config.json\n"
+    "(precreate). With --lease it is registered by dri-runtime and by precreate, which is\n"
+    "Podman's; without, it is for engines with hooks only, and asks for the lease itself.\n"
+    "Not meant to be called by hand.\n"
     "\n"
     "  --bundle DIR --rootfs DIR   where the container's root file system is\n"
     "  --user UID:GID[:GID...]     the workload\n"
@@ -44,12 +52,6 @@ static const char help[] =
     "  --help, --version\n"
     "\n"
     "See dri-hook(8).\n";
-
-static void
-complain (const struct arguments *a, const char *message)
-{
-    (void) fprintf (stderr, "dri-broker: container %s: %s\n", a->container ? a->container : "?", message);
-}
 
 static int
 parse_node (struct gate *gate, const char *text, struct error *err)
@@ -68,13 +70,12 @@ parse_node (struct gate *gate, const char *text, struct error *err)
     return 0;
 }
 
-/* auto is what can be verified without the image's libraries.  */
 static int
 parse_ready (struct gate *gate, const char *text, struct error *err)
 {
     for (int i = READY_AUTO; i <= READY_VAAPI; i++)
         if (strcmp (text, ready_name ((enum request_ready) i)) == 0) {
-            gate->ready = i == READY_OFF || i == READY_NODE ? (enum request_ready) i : READY_DRIVER;
+            gate->ready = gate_level ((enum request_ready) i);
             return 0;
         }
     return error_set (err, 0, "--ready %.60s is no level", text);
@@ -90,7 +91,8 @@ enum {
     OPT_NODE,
     OPT_READY,
     OPT_WAIT,
-    OPT_FAILURE
+    OPT_FAILURE,
+    OPT_REASON
 };
 
 static int
@@ -126,6 +128,9 @@ take_option (struct arguments *a, int option, struct error *err)
     case OPT_FAILURE:
         a->start_without = strcmp (optarg, "start-without") == 0;
         return 0;
+    case OPT_REASON:
+        a->reason = optarg;
+        return 0;
     default:
         return error_set (err, 0, "unknown option (dri-hook --help)");
     }
@@ -145,6 +150,7 @@ parse_arguments (struct arguments *a, int argc, char **argv, struct error *err)
         {"ready", required_argument, NULL, OPT_READY},
         {"wait", required_argument, NULL, OPT_WAIT},
         {"on-failure", required_argument, NULL, OPT_FAILURE},
+        {"reason", required_argument, NULL, OPT_REASON},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -154,23 +160,9 @@ parse_arguments (struct arguments *a, int argc, char **argv, struct error *err)
         if (take_option (a, option, err) < 0)
             return -1;
     }
-    if (!a->lease || optind < argc)
-        return error_set (err, 0, "called without a lease (dri-hook --help)");
+    if (optind < argc)
+        return error_set (err, 0, "%.60s: no option (dri-hook --help)", argv[optind]);
     return 0;
-}
-
-static int
-call (const char *method, json_t *parameters, struct error *err)
-{
-    struct client client = {.fd = -1};
-    enum client_result result = client_connect (&client, err);
-
-    if (result == CLIENT_OK)
-        result = client_call (&client, method, parameters, BROKER_TIMEOUT_MS, NULL, err);
-    else
-        json_decref (parameters);
-    client_close (&client);
-    return result == CLIENT_OK ? 0 : -1;
 }
 
 static int
@@ -186,13 +178,6 @@ resolve_rootfs (struct arguments *a, struct error *err)
         return error_set (err, ENAMETOOLONG, "%s", a->rootfs);
     a->gate.rootfs = a->rootfs_path;
     return 0;
-}
-
-static json_t *
-verdict_to_json (const struct verdict *verdict)
-{
-    return json_pack ("{s:s s:b s:s}", "level", ready_name (verdict->level), "ok", verdict->ok, "reason",
-                      verdict->reason);
 }
 
 /* The gate says whether the container may start with its lease, which becomes its own then. One call for
@@ -215,55 +200,96 @@ start (struct arguments *a, const struct state *state, struct error *err)
         gate_judge (&a->gate, &verdict);
         (void) json_object_set_new (activate, "ready", verdict_to_json (&verdict));
     }
-    if (call ("Activate", activate, err) < 0)
+    if (ask_broker (NULL, "Activate", activate, BROKER_TIMEOUT_MS, NULL, err) < 0)
         return -1;
     return verdict.ok || a->start_without ? 0 : error_set (err, 0, "%s", verdict.reason);
 }
 
-/* The broker finds the end of a container by itself; a broker that is away is no reason for noise here. The
- * state is read because the runtime would get EPIPE.  */
 static int
-stop (const struct arguments *a)
+run_start (struct arguments *a)
+{
+    struct error err = {0};
+    struct state state;
+    int r = state_read (&state, STDIN_FILENO, &err);
+
+    if (r == 0)
+        r = a->lease ? start (a, &state, &err) : alone_start (&state, &err);
+    if (r < 0)
+        tell (a->container ? a->container : state.id, err.message);
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* The broker finds the end of a container by itself; a broker that is away is no reason for noise here. The
+ * state is read because the runtime would get EPIPE. By the container's id no lease is ended by force: it may
+ * be that of its next start.  */
+static int
+run_stop (struct arguments *a)
+{
+    struct error ignored;
+    struct state state = {.pid = 0};
+    json_t *what = NULL;
+
+    (void) state_read (&state, STDIN_FILENO, &ignored);
+    if (a->lease)
+        what = json_pack ("{s:s s:b}", "lease", a->lease, "force", 1);
+    else if (state.id[0])
+        what = json_pack ("{s:s}", "container", state.id);
+    if (what)
+        (void) ask_broker (NULL, "Release", what, BROKER_TIMEOUT_MS, NULL, &ignored);
+    return EXIT_SUCCESS;
+}
+
+static int
+run_precreate (struct arguments *a)
+{
+    (void) a;
+    return precreate ();
+}
+
+static int
+run_refuse (struct arguments *a)
 {
     struct error ignored;
     struct state state;
 
     (void) state_read (&state, STDIN_FILENO, &ignored);
-    (void) call ("Release", json_pack ("{s:s s:b}", "lease", a->lease, "force", 1), &ignored);
-    return 0;
+    tell (a->container, a->reason ? a->reason : "refused");
+    return EXIT_FAILURE;
 }
 
-static bool
-is_verb (const char *text, const char *verb)
+static const struct {
+    const char *name;
+    int (*run) (struct arguments *a);
+} verbs[] = {
+    {"createRuntime", run_start}, {"prestart", run_start}, {"poststop", run_stop},
+    {"precreate", run_precreate}, {"refuse", run_refuse},
+};
+
+static int
+usage (const char *text)
 {
-    return text && strcmp (text, verb) == 0;
+    (void) fprintf (stderr, "%s\n", text);
+    return 2;
 }
 
 int
 main (int argc, char **argv)
 {
     static struct arguments a; /* large */
+    const char *verb = argc > 1 ? argv[1] : "";
     struct error err = {0};
-    struct state state;
 
-    if (is_verb (argv[1], "--help") || is_verb (argv[1], "--version")) {
-        (void) fputs (argv[1][2] == 'h' ? help : "dri-hook " VERSION "\n", stdout);
+    if (strcmp (verb, "--help") == 0 || strcmp (verb, "--version") == 0) {
+        (void) fputs (verb[2] == 'h' ? help : "dri-hook " VERSION "\n", stdout);
         return EXIT_SUCCESS;
     }
-    if (argc < 2 || parse_arguments (&a, argc - 1, argv + 1, &err) < 0) {
-        (void) fputs (argc < 2 ? help : err.message, stderr);
-        (void) fputs ("\n", stderr);
-        return 2;
-    }
-    if (is_verb (argv[1], "poststop"))
-        return stop (&a);
-    if (!is_verb (argv[1], "createRuntime") && !is_verb (argv[1], "prestart")) {
-        (void) fprintf (stderr, "dri-hook: %s: no such verb (dri-hook --help)\n", argv[1]);
-        return 2;
-    }
-    if (state_read (&state, STDIN_FILENO, &err) < 0 || start (&a, &state, &err) < 0) {
-        complain (&a, err.message);
-        return EXIT_FAILURE;
-    }
-    return EXIT_SUCCESS;
+    if (argc < 2)
+        return usage (help);
+    if (parse_arguments (&a, argc - 1, argv + 1, &err) < 0)
+        return usage (err.message);
+    for (size_t i = 0; i < countof (verbs); i++)
+        if (strcmp (verb, verbs[i].name) == 0)
+            return verbs[i].run (&a);
+    (void) fprintf (stderr, "dri-hook: %s: no such verb (dri-hook --help)\n", verb);
+    return 2;
 }

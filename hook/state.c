@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "../oci/cleanup.h"
 
@@ -14,7 +15,7 @@ state_parse (struct state *state, const char *text, size_t len, struct error *er
     _cleanup_json_ json_t *root = NULL;
     struct state parsed = {.pid = 0};
     const json_t *pid;
-    const char *id;
+    const char *id, *bundle;
     json_error_t where;
 
     root = json_loadb (text, len, 0, &where);
@@ -22,7 +23,10 @@ state_parse (struct state *state, const char *text, size_t len, struct error *er
         return error_set (err, 0, "the container's state on stdin is not a JSON object: %s",
                           root ? "" : where.text);
     id = json_string_value (json_object_get (root, "id"));
+    bundle = json_string_value (json_object_get (root, "bundle"));
     pid = json_object_get (root, "pid");
+    if (bundle && strlen (bundle) < sizeof parsed.bundle)
+        (void) snprintf (parsed.bundle, sizeof parsed.bundle, "%s", bundle);
     if (id)
         (void) snprintf (parsed.id, sizeof parsed.id, "%s", id);
     if (json_is_integer (pid)) {

@@ -2,6 +2,7 @@
 #ifndef DRI_STATE_H
 #define DRI_STATE_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -9,6 +10,7 @@
 
 struct state {
     char id[128];
+    char bundle[PATH_MAX];
     pid_t pid; /* 0 where there is none: runc leaves it out at poststop */
 };
 

@@ -260,20 +260,6 @@ add_workload (json_t *args, const struct grant *grant, const struct workload *w)
     add_option (args, "--user", text);
 }
 
-static bool
-has_dac_override (const json_t *spec)
-{
-    const json_t *effective = spec_get (spec, "process", "capabilities", "effective", NULL);
-    size_t i;
-    json_t *cap;
-
-    json_array_foreach ((json_t *) effective, i, cap) {
-        if (json_is_string (cap) && strcmp (json_string_value (cap), "CAP_DAC_OVERRIDE") == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Everything that the gate has to know stands in its arguments, so that it parses no document and trusts
  * nothing that the container could have changed meanwhile.  */
 static json_t *
@@ -292,7 +278,7 @@ gate_args (const json_t *spec, const struct grant *grant, const struct request *
     (void) snprintf (text, sizeof text, "%u", req->wait_ms);
     add_option (args, "--wait", text);
     add_workload (args, grant, w);
-    if (has_dac_override (spec))
+    if (spec_has_dac_override (spec))
         (void) json_array_append_new (args, json_string ("--dac-override"));
     for (unsigned i = 0; i < grant->n_nodes; i++) {
         (void) snprintf (text, sizeof text, "%s=%u:%u%s", grant->nodes[i].name, grant->nodes[i].major,
@@ -379,6 +365,22 @@ apply_grant (json_t *spec, const struct grant *grant, const struct request *req,
         || edit_groups (spec, grant, err) < 0 || edit_annotations (spec, grant, err) < 0)
         return -1;
     return hook->path ? edit_hooks (spec, grant, req, w, hook, err) : 0;
+}
+
+int
+apply_refusal (json_t *spec, const char *reason, const struct apply_hook *hook, struct error *err)
+{
+    json_t *hooks = member (spec, "hooks", JSON_OBJECT);
+    enum { TIMEOUT_S = 5 };
+
+    if (!hooks)
+        return malformed ("hooks", err);
+    return set_hook (hooks, "createRuntime",
+                     hook_entry (hook,
+                                 json_pack ("[s s s s s s]", "dri-hook", "refuse", "--container", hook->label,
+                                            "--reason", reason),
+                                 TIMEOUT_S),
+                     err);
 }
 
 static void

@@ -26,6 +26,10 @@ int apply_grant (json_t *spec, const struct grant *grant, const struct request *
 /* Takes out what the user put below /dev/dri, and adds nothing: the container starts without a GPU.  */
 void apply_nothing (json_t *spec);
 
+/* Makes the container's start fail, by a hook that tells the reason. For doors whose own words nobody hears.
+ */
+int apply_refusal (json_t *spec, const char *reason, const struct apply_hook *hook, struct error *err);
+
 /* What in the spec gives way to a grant, one sentence each, for people; empty where nothing does. The
  * reference is the caller's.  */
 json_t *apply_notes (const json_t *spec);

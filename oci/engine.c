@@ -8,6 +8,7 @@
 #include "document.h"
 #include "file.h"
 #include "image.h"
+#include "podman.h"
 #include "spec.h"
 
 /* Docker's record of the container, where the engine is Docker.  */
@@ -151,10 +152,11 @@ describe_annotated (const json_t *spec, const char *bundle, struct container *c)
 
 /* Everything that says something to us, before it is known whether it counts.  */
 struct sources {
-    const json_t *labels;      /* Docker's, or NULL */
-    const json_t *annotations; /* of the spec */
-    const json_t *env;         /* of the spec */
-    const struct image *image; /* NULL: nothing is held against a label or variable */
+    const json_t *labels;            /* Docker's, or NULL */
+    const json_t *annotations;       /* of the spec */
+    const json_t *env;               /* of the spec */
+    const struct image *image;       /* NULL: nothing is held against a label or variable */
+    const json_t *image_annotations; /* NULL: nor against an annotation */
     bool env_counts;
 };
 
@@ -197,18 +199,35 @@ has_enable_env (const json_t *env)
 }
 
 static int
-take_object (struct request *req, enum request_source source, const json_t *object, const struct image *image,
-             struct error *err)
+take_labels (struct request *req, const struct sources *from, struct error *err)
 {
     const char *name;
     json_t *value;
 
-    json_object_foreach ((json_t *) object, name, value) {
+    json_object_foreach ((json_t *) from->labels, name, value) {
         const char *text = json_string_value (value);
 
-        if (!request_owns_label (name) || !text || (image && image_has_label (image, name, text)))
+        if (!request_owns_label (name) || !text || (from->image && image_has_label (from->image, name, text)))
             continue;
-        if (request_set (req, source, name, text, err) < 0)
+        if (request_set (req, SOURCE_LABEL, name, text, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+take_annotations (struct request *req, const struct sources *from, struct error *err)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach ((json_t *) from->annotations, name, value) {
+        const char *text = json_string_value (value);
+
+        if (!request_owns_label (name) || !text
+            || json_equal (json_object_get (from->image_annotations, name), value))
+            continue;
+        if (request_set (req, SOURCE_ANNOTATION, name, text, err) < 0)
             return -1;
     }
     return 0;
@@ -241,8 +260,7 @@ static int
 take_all (struct request *req, const struct sources *from, struct error *err)
 {
     request_init (req);
-    if (take_object (req, SOURCE_LABEL, from->labels, from->image, err) < 0
-        || take_object (req, SOURCE_ANNOTATION, from->annotations, NULL, err) < 0
+    if (take_labels (req, from, err) < 0 || take_annotations (req, from, err) < 0
         || (from->env_counts && take_env (req, from, true, err) < 0))
         return -1;
     if (req->enable && from->env_counts && take_env (req, from, false, err) < 0)
@@ -275,6 +293,51 @@ docker_request (const json_t *spec, const struct record *record, const struct co
     return r;
 }
 
+static int
+podman_request (const struct podman *podman, struct sources *from, struct request *req, struct error *err)
+{
+    _cleanup_json_ json_t *images_own = NULL;
+
+    if (has_our_label (from->annotations)) {
+        images_own = podman_image_annotations (podman, err);
+        if (!images_own)
+            return error_wrap (err, "cannot tell the container's dri.* annotations from its image's "
+                                    "(\"image-requests\": true in the configuration takes both)");
+    }
+    from->image_annotations = images_own;
+    return take_all (req, from, err);
+}
+
+static void
+describe_podman (const struct podman *podman, struct container *c)
+{
+    (void) snprintf (c->name, sizeof c->name, "%s", podman->name);
+    if (podman->image_name[0])
+        (void) snprintf (c->image, sizeof c->image, "%s", podman->image_name);
+}
+
+/* An engine that keeps no record which we read.  */
+static int
+annotated_request (const json_t *spec, const char *bundle, const struct config *config,
+                   struct container *found, struct request *req, struct error *err)
+{
+    struct sources from = {
+        .annotations = json_object_get (spec, "annotations"),
+        .env = spec_get (spec, "process", "env", NULL),
+    };
+    struct podman podman;
+
+    describe_annotated (spec, bundle, found);
+    from.env_counts = config->image_requests || strcmp (found->engine, "oci") == 0;
+    if (strcmp (found->engine, "podman") != 0)
+        return take_all (req, &from, err);
+    if (podman_find (bundle, &podman))
+        describe_podman (&podman, found);
+    else
+        podman = (struct podman){.store = "Podman's store"};
+    return config->image_requests ? take_all (req, &from, err) : podman_request (&podman, &from, req, err);
+}
+
 int
 engine_request (const json_t *spec, const char *bundle, const char *id, const struct config *config,
                 struct container *container, struct request *req, struct error *err)
@@ -289,17 +352,7 @@ engine_request (const json_t *spec, const char *bundle, const char *id, const st
         r = docker_request (spec, &record, config, req, err);
         json_decref (record.root);
     } else {
-        describe_annotated (spec, bundle, &found);
-        bool bare = config->image_requests || strcmp (found.engine, "oci") == 0;
-        /* Podman copies the image's own annotations into the spec (libpod, specgen).  */
-        bool copies = !bare && strcmp (found.engine, "podman") == 0;
-        struct sources from = {
-            .annotations = copies ? NULL : json_object_get (spec, "annotations"),
-            .env = spec_get (spec, "process", "env", NULL),
-            .env_counts = bare,
-        };
-
-        r = take_all (req, &from, err);
+        r = annotated_request (spec, bundle, config, &found, req, err);
     }
     *container = found;
     return r;

@@ -37,8 +37,8 @@ log_path (const struct cmdline *cmd)
     return strncmp (cmd->log, "file:", 5) == 0 ? cmd->log + 5 : cmd->log;
 }
 
-static bool
-append (const struct cmdline *cmd, const char *level, const char *message)
+bool
+log_append (const struct cmdline *cmd, const char *level, const char *message)
 {
     _cleanup_free_ char *line = format_line (cmd->log_json, level, message);
     const char *path = log_path (cmd);
@@ -53,6 +53,6 @@ append (const struct cmdline *cmd, const char *level, const char *message)
 void
 log_line (const struct cmdline *cmd, const char *level, const char *message)
 {
-    if (!append (cmd, level, message) || strcmp (level, "error") == 0)
+    if (!log_append (cmd, level, message) || strcmp (level, "error") == 0)
         (void) fprintf (stderr, "dri-runtime: %s\n", message);
 }

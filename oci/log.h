@@ -10,4 +10,7 @@
  * it cannot be written, and for errors always, the message goes to stderr, as runc does.  */
 void log_line (const struct cmdline *cmd, const char *level, const char *message);
 
+/* A line for the engine's log alone. False where there is none, or it cannot be written.  */
+bool log_append (const struct cmdline *cmd, const char *level, const char *message);
+
 #endif

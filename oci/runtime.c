@@ -14,11 +14,10 @@
 #include "../broker/client.h"
 #include "apply.h"
 #include "cleanup.h"
-#include "clock.h"
 #include "cmdline.h"
 #include "config.h"
 #include "document.h"
-#include "engine.h"
+#include "door.h"
 #include "file.h"
 #include "glance.h"
 #include "log.h"
@@ -27,18 +26,15 @@
 #include "spec.h"
 #include "supervise.h"
 
-enum { CONFIG_JSON_MAX = 16 << 20, BROKER_TIMEOUT_MS = 5000 };
+enum { CONFIG_JSON_MAX = 16 << 20 };
 
-/* A container that opted in, on its way.  */
+/* A container on its way.  */
 struct start {
     const struct cmdline *cmd;
-    char config_path[PATH_MAX], bundle[PATH_MAX], hook[PATH_MAX];
+    char config_path[PATH_MAX], bundle[PATH_MAX];
     char *text; /* of config.json; doc refers to it */
     struct document doc;
-    struct container container;
-    struct request req;
-    struct workload workload;
-    struct grant grant; /* lease "" while there is none */
+    struct door door;
     struct client client;
 };
 
@@ -114,72 +110,35 @@ store_spec (const struct start *s, struct error *err)
     return file_replace (s->config_path, text, len, err);
 }
 
-static json_t *
-acquire_parameters (const struct start *s, json_t *notes)
-{
-    return json_pack ("{s:o s:o s:o s:o s:o}", "container", container_to_json (&s->container), "workload",
-                      workload_to_json (&s->workload), "request", request_to_json (&s->req), "sources",
-                      request_sources_to_json (&s->req), "notes", notes);
-}
-
-static enum client_result
-acquire (struct start *s, struct error *err)
-{
-    json_t *notes = apply_notes (s->doc.root);
-    _cleanup_json_ json_t *reply = NULL;
-    enum client_result result;
-    int64_t began, took;
-    size_t i;
-    json_t *note;
-
-    json_array_foreach (notes, i, note)
-        log_line (s->cmd, "warning", json_string_value (note));
-    result = client_connect (&s->client, err);
-    if (result != CLIENT_OK) {
-        json_decref (notes);
-        return result;
-    }
-    began = clock_ms ();
-    result = client_call (&s->client, "Acquire", acquire_parameters (s, notes),
-                          s->req.wait_ms + BROKER_TIMEOUT_MS, &reply, err);
-    if (result == CLIENT_OK && grant_from_json (&s->grant, json_object_get (reply, "grant"), err) < 0)
-        return CLIENT_UNREACHABLE;
-    /* dri.wait is for all waiting: what the queue took, the gate does not have.  */
-    took = clock_ms () - began;
-    s->req.wait_ms -= took < s->req.wait_ms ? (unsigned) took : s->req.wait_ms;
-    return result;
-}
-
+/* The first question opens the connection, which the grant lives with.  */
 static int
-edit (struct start *s, struct error *err)
+ask (void *userdata, const char *method, json_t *parameters, unsigned timeout_ms, json_t **reply,
+     struct error *err)
 {
-    const struct apply_hook hook = {
-        .path = s->hook,
-        .socket = config_socket (),
-        .bundle = s->bundle,
-        .label = container_label (&s->container),
-    };
+    struct start *s = userdata;
 
-    if (program_beside ("dri-hook", s->hook, sizeof s->hook, err) < 0
-        || apply_grant (s->doc.root, &s->grant, &s->req, &s->workload, &hook, err) < 0)
+    if (s->client.fd < 0 && client_connect (&s->client, err) != CLIENT_OK) {
+        json_decref (parameters);
         return -1;
-    return store_spec (s, err);
+    }
+    return client_call (&s->client, method, parameters, timeout_ms, reply, err) == CLIENT_OK ? 0 : -1;
+}
+
+static void
+warn (void *userdata, const char *text)
+{
+    const struct start *s = userdata;
+
+    log_line (s->cmd, "warning", text);
 }
 
 /* The lease, and config.json as it has to be with it.  */
 static int
 obtain (struct start *s, struct error *err)
 {
-    if (spec_workload (s->doc.root, &s->workload, err) < 0)
+    if (door_acquire (&s->door, err) < 0 || door_edit (&s->door, err) < 0)
         return -1;
-    if (acquire (s, err) != CLIENT_OK) {
-        if (s->req.on_failure != FAILURE_START_WITHOUT)
-            return -1;
-        log_line (s->cmd, "warning", err->message);
-        apply_nothing (s->doc.root);
-        return store_spec (s, err);
-    }
-    return edit (s, err);
+    return store_spec (s, err);
 }
 
 /* Gives the lease back after a failed start. True where the readiness gate had a reason: then that is what
@@ -198,7 +157,7 @@ give_back (struct start *s, struct error *reason)
     if (client_connect (&s->client, reason) != CLIENT_OK)
         return created;
     if (client_call (&s->client, "Release",
-                     json_pack ("{s:s s:b}", "lease", s->grant.lease, "force", created), BROKER_TIMEOUT_MS,
+                     json_pack ("{s:s s:b}", "lease", s->door.grant.lease, "force", created), DOOR_BROKER_MS,
                      &reply, reason)
         != CLIENT_OK)
         return false;
@@ -214,28 +173,17 @@ refuse (const struct start *s, const struct error *err)
 {
     char message[sizeof err->message + 256];
 
-    (void) snprintf (message, sizeof message, "dri-broker: container %s: %s", container_label (&s->container),
-                     err->message);
+    (void) snprintf (message, sizeof message, "dri-broker: container %s: %s",
+                     container_label (&s->door.container), err->message);
     log_line (s->cmd, "error", message);
     return EXIT_FAILURE;
 }
 
-/* For a container that is refused before the broker was asked: drictl explain is to know why. The broker may
- * be gone, which changes nothing.  */
 static int
 tell_and_refuse (struct start *s, const struct error *reason)
 {
-    enum { TELL_MS = 1000 };
-    struct error ignored;
-
-    if (spec_workload (s->doc.root, &s->workload, &ignored) == 0
-        && client_connect (&s->client, &ignored) == CLIENT_OK) {
-        json_t *parameters = acquire_parameters (s, json_array ());
-
-        (void) json_object_set_new (parameters, "refused", json_string (reason->message));
-        (void) client_call (&s->client, "Acquire", parameters, TELL_MS, NULL, &ignored);
-        client_close (&s->client);
-    }
+    door_tell (&s->door, reason);
+    client_close (&s->client);
     return refuse (s, reason);
 }
 
@@ -248,11 +196,11 @@ start_opted_in (struct start *s, const char *runtime, char **argv)
     if (obtain (s, &err) < 0 || supervise (runtime, argv, &status, &err) < 0) {
         struct error ignored;
 
-        if (s->grant.lease[0])
+        if (s->door.grant.lease[0])
             (void) give_back (s, &ignored);
         return refuse (s, &err);
     }
-    if (s->grant.lease[0] && (!WIFEXITED (status) || WEXITSTATUS (status) != 0) && give_back (s, &err))
+    if (s->door.grant.lease[0] && (!WIFEXITED (status) || WEXITSTATUS (status) != 0) && give_back (s, &err))
         (void) refuse (s, &err);
     supervise_exit (status);
 }
@@ -274,17 +222,15 @@ start_container (const struct cmdline *cmd, const struct config *config, const s
     (void) load_spec (&s, &silent, &unreadable);
     if (silent)
         return -1;
-    request_init (&s.req);
-    if (engine_request (s.doc.root, s.bundle, cmd->id, config, &s.container, &s.req, &err) < 0)
+    s.door = (struct door){.spec = s.doc.root, .bundle = s.bundle, .ask = ask, .warn = warn, .userdata = &s};
+    if (door_read (&s.door, cmd->id, config, &err) < 0)
         return tell_and_refuse (&s, &err);
-    if (!s.req.enable && (s.doc.root || !mentions_opt_in (s.config_path)))
+    if (!s.door.req.enable && (s.doc.root || !mentions_opt_in (s.config_path)))
         return -1;
     if (!s.doc.root)
         return refuse (&s, &unreadable);
     if (config_error->message[0])
         return tell_and_refuse (&s, config_error);
-    if (s.req.wait_ms > config->max_wait_ms)
-        s.req.wait_ms = config->max_wait_ms;
     return start_opted_in (&s, runtime, argv);
 }
 

@@ -119,3 +119,17 @@ spec_workload (const json_t *spec, struct workload *w, struct error *err)
     *w = found;
     return 0;
 }
+
+bool
+spec_has_dac_override (const json_t *spec)
+{
+    const json_t *effective = spec_get (spec, "process", "capabilities", "effective", NULL);
+    size_t i;
+    json_t *cap;
+
+    json_array_foreach ((json_t *) effective, i, cap) {
+        if (json_is_string (cap) && strcmp (json_string_value (cap), "CAP_DAC_OVERRIDE") == 0)
+            return true;
+    }
+    return false;
+}

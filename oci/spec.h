@@ -22,6 +22,9 @@ const char *spec_env (const json_t *spec, const char *name);
 /* root.path as it stands: relative paths are relative to the bundle. NULL where it is missing.  */
 const char *spec_root_path (const json_t *spec);
 
+/* Does the workload have it from its first moment on?  */
+bool spec_has_dac_override (const json_t *spec);
+
 /* process.user, PUID/PGID and the id maps. Errors: ids that are none, more maps or groups than we hold.  */
 int spec_workload (const json_t *spec, struct workload *w, struct error *err);
 

@@ -71,7 +71,7 @@ make_dockerd ()
 	while read -r word; do
 		grep -qF -- "*$word*" "$REPO/packaging/man/drictl.1.scd" || fail "not in drictl(1): $word"
 	done < <(grep -oE '^  [a-z]+|--[a-z-]+' <<<"$output")
-	for word in status devices explain release install uninstall; do
+	for word in status devices explain release attach detach install uninstall; do
 		assert_says "  $word"
 	done
 }
@@ -110,7 +110,12 @@ make_dockerd ()
 		release a b
 		release a --json
 		install
-		install podman
+		install nerdctl
+		install podman --runtime /bin/true
+		install podman --default-runtime
+		attach
+		detach
+		detach a b
 		install docker docker
 		install docker --config
 		uninstall

@@ -25,12 +25,13 @@ _drictl ()
         [[ $word == -* ]] || { verb=$word && break; }
     done
     case $verb in
-    '') words='status devices explain release install uninstall --help --version' ;;
+    '') words='status devices explain release attach detach install uninstall --help --version' ;;
     status | devices) words='--json --help' ;;
     explain) words='--json --help' names=1 ;;
     release) words='--force --help' names=1 ;;
-    install) words='docker --default-runtime --runtime --config --dry-run --help' ;;
-    uninstall) words='docker --config --dry-run --help' ;;
+    attach | detach) words='--help' names=1 ;;
+    install) words='docker podman --default-runtime --runtime --config --dry-run --help' ;;
+    uninstall) words='docker podman --config --dry-run --help' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
     if [[ $names && $current != -* ]]; then

@@ -514,8 +514,6 @@ other_engines_are_known_by_their_annotations (void **state)
     static const struct {
         const char *annotations, *engine, *name, *image;
     } cases[] = {
-        {"'io.container.manager': 'libpod', 'org.opencontainers.image.ref.name': 'app:1'", "podman", "",
-         "app:1"},
         {"'nerdctl/name': 'web'", "nerdctl", "web", ""},
         {"'io.kubernetes.cri.container-type': 'container', 'io.kubernetes.cri.container-name': 'web',"
          " 'io.kubernetes.cri.image-name': 'app:1'",
@@ -532,8 +530,7 @@ other_engines_are_known_by_their_annotations (void **state)
         (void) snprintf (spec, sizeof spec, "{'annotations': {%s, 'dri.enable': 'true'}}",
                          cases[i].annotations);
         assert_ok (ask (ID, spec));
-        /* Podman's annotations may be the image's.  */
-        assert_int_equal (req.enable, strcmp (cases[i].engine, "podman") != 0);
+        assert_true (req.enable);
         assert_string_equal (container.engine, cases[i].engine);
         assert_string_equal (container.name, cases[i].name);
         assert_string_equal (container.image, cases[i].image);
@@ -547,6 +544,99 @@ other_engines_are_known_by_their_annotations (void **state)
         assert_true (req.enable);
         config.image_requests = false;
     }
+}
+
+/* As Podman 5.4 and containers/storage lay them out (read off real ones).  */
+static int
+ask_podman (const char *annotations, const char *bundle)
+{
+    char text[1024];
+    json_t *spec;
+    int r;
+
+    (void) snprintf (
+        text, sizeof text,
+        "{'annotations': {'io.container.manager': 'libpod', %s}, 'process': {'env': ['DRI_ENABLE=true']}}",
+        annotations);
+    spec = parse (text);
+    r = engine_request (spec, bundle, ID, &config, &container, &req, &err);
+    json_decref (spec);
+    return r;
+}
+
+static void
+put_podman (const char *file, const char *manifest)
+{
+    put_json (in_folder ("podman/overlay-containers/%s", file),
+              "[{'id': '" OTHER "', 'names': ['other'], 'image': '" HEX_2 "'},"
+              " {'id': '" ID "', 'names': ['film', 'second'], 'image': '" IMAGE "',"
+              "  'metadata': '{\\\"image-name\\\":\\\"localhost/app:latest\\\"}', 'created': '2026'}]");
+    put_json (in_folder ("podman/overlay-images/" IMAGE "/manifest"), manifest);
+}
+
+static void
+podmans_annotations_count_unless_the_image_has_the_same (void **state)
+{
+    static const char *const files[] = {"containers.json", "volatile-containers.json"};
+    char bundle[PATH_MAX];
+
+    (void) state;
+    for (size_t i = 0; i < countof (files); i++) {
+        put_podman (files[i],
+                    "{'schemaVersion': 2, 'annotations': {'dri.enable': 'true', 'dri.gpu': 'arc'}}");
+        (void) snprintf (bundle, sizeof bundle, "%s/podman/overlay-containers/" ID "/userdata", folder);
+        assert_ok (ask_podman ("'dri.enable': 'true'", bundle));
+        assert_false (req.enable);
+        assert_string_equal (container.name, "film");
+        assert_string_equal (container.image, "localhost/app:latest");
+        assert_string_equal (container.engine, "podman");
+        assert_int_equal (ask_podman ("'dri.enable': 'yes'", bundle), -1);
+        put_podman (files[i], "{'schemaVersion': 2}");
+        assert_ok (ask_podman ("'dri.enable': 'true', 'dri.gpu': 'arc'", bundle));
+        assert_true (req.enable);
+        assert_string_equal (req.text[KEY_GPU], "arc");
+        assert_int_equal (req.source[KEY_GPU], SOURCE_ANNOTATION);
+        assert_int_equal (unlink (in_folder ("podman/overlay-containers/%s", files[i])), 0);
+    }
+}
+
+static void
+a_container_of_podman_whose_image_is_not_known_is_refused_if_it_asks (void **state)
+{
+    char bundle[PATH_MAX];
+
+    (void) state;
+    (void) snprintf (bundle, sizeof bundle, "%s/podman/overlay-containers/" ID "/userdata", folder);
+    assert_int_equal (ask_podman ("'dri.enable': 'true'", bundle), -1);
+    assert_non_null (strstr (err.message, "cannot tell the container's dri.* annotations from its image's"));
+    assert_ok (ask_podman ("'other': 'true'", bundle));
+    assert_false (req.enable);
+    put_podman ("containers.json", "[]");
+    put (in_folder ("podman/overlay-images/" IMAGE "/manifest"), "no JSON");
+    assert_int_equal (ask_podman ("'dri.enable': 'true'", bundle), -1);
+    /* --rootfs: there is no image that could have brought it along.  */
+    put_json (in_folder ("podman/overlay-containers/containers.json"),
+              "[{'id': '" ID "', 'names': ['film'], 'image': ''}]");
+    assert_ok (ask_podman ("'dri.enable': 'true'", bundle));
+    assert_true (req.enable);
+}
+
+static void
+what_is_no_bundle_of_podmans_is_not_looked_up (void **state)
+{
+    static const char *const bundles[] = {
+        "/",
+        "",
+        "/userdata",
+        "/x/overlay-containers/" ID,
+        "/x/overlay-containers/../userdata",
+        "/x/overlay/" ID "/userdata",
+        "/-containers/" ID "/userdata",
+    };
+
+    (void) state;
+    for (size_t i = 0; i < countof (bundles); i++)
+        assert_int_equal (ask_podman ("'dri.enable': 'true'", bundles[i]), -1);
 }
 
 static void
@@ -591,6 +681,9 @@ main (void)
         engine_test (a_record_cannot_name_a_path),
         engine_test (an_odd_record_is_survived),
         engine_test (other_engines_are_known_by_their_annotations),
+        engine_test (podmans_annotations_count_unless_the_image_has_the_same),
+        engine_test (a_container_of_podman_whose_image_is_not_known_is_refused_if_it_asks),
+        engine_test (what_is_no_bundle_of_podmans_is_not_looked_up),
         engine_test (a_bundle_made_by_hand_has_an_environment_of_its_own),
     };
 

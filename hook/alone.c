@@ -1,0 +1,129 @@
+#include "alone.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../broker/client.h"
+#include "../oci/cleanup.h"
+#include "../oci/document.h"
+#include "../oci/door.h"
+#include "../oci/file.h"
+#include "../oci/glance.h"
+#include "../oci/spec.h"
+#include "attach.h"
+
+enum { CONFIG_JSON_MAX = 16 << 20 };
+
+struct alone {
+    const struct state *state;
+    char *text; /* of config.json; doc refers to it */
+    struct document doc;
+    struct door door;
+    struct client client; /* the grant lives with it until it is active */
+    char rootfs[PATH_MAX];
+};
+
+static int
+ask (void *userdata, const char *method, json_t *parameters, unsigned timeout_ms, json_t **reply,
+     struct error *err)
+{
+    struct alone *a = userdata;
+
+    if (a->client.fd < 0 && client_connect (&a->client, err) != CLIENT_OK) {
+        json_decref (parameters);
+        return -1;
+    }
+    return client_call (&a->client, method, parameters, timeout_ms, reply, err) == CLIENT_OK ? 0 : -1;
+}
+
+static void
+warn (void *userdata, const char *text)
+{
+    const struct alone *a = userdata;
+
+    (void) fprintf (stderr, "dri-broker: container %s: %s\n", container_label (&a->door.container), text);
+}
+
+/* *silent: nothing in it or in the engine's record is for us.  */
+static int
+read_spec (struct alone *a, bool *silent, struct error *err)
+{
+    char path[PATH_MAX + 16];
+    const char *root;
+    size_t len;
+
+    (void) snprintf (path, sizeof path, "%s/config.json", a->state->bundle);
+    if (a->state->bundle[0] != '/')
+        return error_set (err, 0, "the container's state on stdin has no bundle");
+    if (file_read (path, CONFIG_JSON_MAX, &a->text, &len, err) < 0)
+        return -1;
+    *silent = glance_is_silent (a->text, len, a->state->id);
+    if (*silent)
+        return 0;
+    if (document_load_members (&a->doc, a->text, len, spec_members, err) < 0)
+        return error_wrap (err, "%s", path);
+    root = spec_root_path (a->doc.root);
+    (void) snprintf (a->rootfs, sizeof a->rootfs, "%.*s%s%.*s", root && root[0] == '/' ? 0 : PATH_MAX / 2,
+                     a->state->bundle, root && root[0] == '/' ? "" : "/", PATH_MAX / 2,
+                     root ? root : "rootfs");
+    return 0;
+}
+
+static int
+give (struct alone *a, const struct error *config_error, struct error *err)
+{
+    if (config_error->message[0]) {
+        door_tell (&a->door, config_error);
+        *err = *config_error;
+        return -1;
+    }
+    if (door_acquire (&a->door, err) < 0)
+        return -1;
+    return a->door.grant.lease[0] ? attach (&a->door, a->state->pid, a->rootfs, err) : 0;
+}
+
+static int
+start (struct alone *a, struct error *err)
+{
+    struct error config_error = {0};
+    struct config config;
+    bool silent = false;
+
+    if (a->state->pid == 0)
+        return error_set (err, 0, "the container's state on stdin has no pid");
+    (void) config_load (&config, &config_error);
+    if (read_spec (a, &silent, err) < 0)
+        return -1;
+    if (silent)
+        return 0;
+    a->door.spec = a->doc.root;
+    a->door.bundle = a->state->bundle;
+    if (door_read (&a->door, a->state->id, &config, err) < 0) {
+        door_tell (&a->door, err);
+        return -1;
+    }
+    /* A dri-runtime in front of the runtime has done all of this.  */
+    if (!a->door.req.enable || spec_get (a->doc.root, "annotations", APPLY_LEASE_ANNOTATION, NULL))
+        return 0;
+    return give (a, &config_error, err);
+}
+
+int
+alone_start (const struct state *state, struct error *err)
+{
+    static struct alone a; /* large */
+    int r;
+
+    a = (struct alone){.state = state, .client.fd = -1};
+    a.door.ask = ask;
+    a.door.warn = warn;
+    a.door.userdata = &a;
+    r = start (&a, err);
+    client_close (&a.client);
+    free (a.text);
+    if (a.doc.root)
+        document_finish (&a.doc);
+    return r;
+}

@@ -1,0 +1,13 @@
+/* One question to the broker, on a connection of its own.  */
+#ifndef DRI_ASK_H
+#define DRI_ASK_H
+
+#include <jansson.h>
+
+#include "../oci/error.h"
+
+/* As door.ask; userdata is not used. A grant asked for so has to be detached.  */
+int ask_broker (void *userdata, const char *method, json_t *parameters, unsigned timeout_ms, json_t **reply,
+                struct error *err);
+
+#endif

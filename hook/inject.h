@@ -1,0 +1,19 @@
+/* A lease's directory into a container that was made without it: the only door that resolves a path in a
+ * container's file system, and it does so with every symbolic link refused.
+ *
+ * Source: open_tree(2), mount_setattr(2), move_mount(2), openat2(2).  */
+#ifndef DRI_INJECT_H
+#define DRI_INJECT_H
+
+#include <sys/types.h>
+
+#include "../oci/error.h"
+
+/* Mounts the directory read-only at /dev/dri of the container whose init is pid. rootfs: where the
+ * container's root file system is before the runtime has changed to it; NULL: it has.  */
+int inject (const char *directory, pid_t pid, const char *rootfs, struct error *err);
+
+/* Takes that mount away again; 0 also where there is none.  */
+int inject_undo (const char *directory, pid_t pid, struct error *err);
+
+#endif
