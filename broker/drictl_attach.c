@@ -51,6 +51,8 @@ take_words (struct request *req, char **words, int n, struct error *err)
         if (!equals || equals - words[i] >= (ptrdiff_t) sizeof name)
             return error_set (err, 0, "%s is no request, as dri.gpu=any is", words[i]);
         (void) snprintf (name, sizeof name, "%.*s", (int) (equals - words[i]), words[i]);
+        if (strcmp (name, request_key_name (KEY_ON_FAILURE)) == 0)
+            return error_set (err, 0, "%s says what happens to a start, and this container runs", name);
         if (!request_owns_label (name))
             return error_set (err, 0, "%s is no request, as dri.gpu=any is", words[i]);
         if (request_set (req, SOURCE_LABEL, name, equals + 1, err) < 0)
@@ -92,18 +94,20 @@ check_no_lease (struct client *client, const struct running_container *c, struct
 static int
 give (struct door *d, const struct running_container *c, struct error *err)
 {
+    _cleanup_close_ int directory = -1;
     struct error ignored;
 
     if (door_acquire (d, err) < 0)
         return -1;
     if (d->grant.n_nodes == 0)
         return error_set (err, 0, "%s", d->grant.reason);
+    directory = inject_open (d->grant.directory, &ignored);
     if (attach (d, c->pid, NULL, err) == 0)
         return 0;
-    (void) inject_undo (d->grant.directory, c->pid, &ignored);
     (void) d->ask (d->userdata, "Release",
                    json_pack ("{s:s s:b s:b}", "lease", d->grant.lease, "force", 1, "revoke", 1),
                    DOOR_BROKER_MS, NULL, &ignored);
+    (void) inject_undo (directory, c->pid, &ignored);
     return -1;
 }
 
@@ -158,6 +162,7 @@ take_away (struct client *client, const struct running_container *c, struct erro
 {
     _cleanup_json_ json_t *lease = find_lease (client, c->id, err);
     _cleanup_json_ json_t *explained = NULL;
+    _cleanup_close_ int fd = -1;
     const char *id, *directory;
 
     if (!lease)
@@ -168,10 +173,15 @@ take_away (struct client *client, const struct running_container *c, struct erro
     directory = json_string_value (json_object_get (explained, "directory"));
     if (!id || !directory)
         return error_set (err, 0, "only root may take its GPU away");
-    if (inject_undo (directory, c->pid, err) < 0)
+    fd = inject_open (directory, err);
+    if (fd < 0)
         return -1;
-    return ask (client, "Release", json_pack ("{s:s s:b s:b}", "lease", id, "force", 1, "revoke", 1),
-                DOOR_BROKER_MS, NULL, err);
+    /* First what the container cannot hinder. Its mount is empty then, and only tidiness.  */
+    if (ask (client, "Release", json_pack ("{s:s s:b s:b}", "lease", id, "force", 1, "revoke", 1),
+             DOOR_BROKER_MS, NULL, err)
+        < 0)
+        return -1;
+    return inject_undo (fd, c->pid, err) < 0 ? error_wrap (err, "its GPU is taken away, but") : 0;
 }
 
 int

@@ -249,7 +249,8 @@ set_filter (struct leasing *l, struct lease *lease, const struct layout *layout)
             stderr,
             "container %s: its device filter does not follow its GPU, it has to be started anew: %s\n",
             container_label (&lease->order.container), err.message);
-    scope_allow (l->event, lease->cgroup, devices, n);
+    else
+        scope_allow (l->event, lease->cgroup, lease->order.container.id, devices, n);
 }
 
 void
@@ -631,9 +632,12 @@ leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, struct erro
     lease->state = lease->gpus ? LEASE_ACTIVE : LEASE_WITHOUT;
     l->some_without |= lease->gpus == 0;
     *holder_of (l, lease) = NULL;
-    if (device_cgroup_of (pid, lease->cgroup, sizeof lease->cgroup, err) < 0)
+    if (device_cgroup_of (pid, lease->cgroup, sizeof lease->cgroup, err) < 0) {
         (void) fprintf (stderr, "container %s: %s\n", container_label (&lease->order.container),
                         err->message);
+        /* One that cannot be opened: a filter that has to change later is then known not to.  */
+        (void) snprintf (lease->cgroup, sizeof lease->cgroup, "..");
+    }
     /* What config.json allows is of the time of the grant.  */
     if (lease->moved)
         follow_gpus (l, lease);

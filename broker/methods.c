@@ -200,6 +200,7 @@ activate (struct methods *m, struct connection *c, json_t *parameters)
 {
     const json_t *verdict = json_object_get (parameters, "ready");
     json_int_t pid = json_integer_value (json_object_get (parameters, "pid"));
+    bool attached = json_is_true (json_object_get (parameters, "attached"));
     struct readiness ready;
     struct lease *lease;
     const void *holder;
@@ -216,9 +217,13 @@ activate (struct methods *m, struct connection *c, json_t *parameters)
         return;
     holder = leasing_holder (m->leasing, lease);
     /* No config.json has let the container open its devices.  */
-    lease->moved |= json_is_true (json_object_get (parameters, "attached"));
+    lease->moved |= attached;
     if (leasing_activate (m->leasing, lease, (pid_t) pid, &err) < 0) {
         fail (c, "Refused", err.message);
+        return;
+    }
+    if (attached && lease->shut) {
+        fail (c, "Refused", lease_reason (lease));
         return;
     }
     if (holder)
@@ -286,6 +291,7 @@ release (struct methods *m, struct connection *c, json_t *parameters)
 {
     struct lease *lease = lease_to_release (m, c, parameters);
     char reason[sizeof lease->verdict];
+    bool shut = false;
 
     if (!lease)
         return;
@@ -294,10 +300,18 @@ release (struct methods *m, struct connection *c, json_t *parameters)
         return;
     }
     (void) snprintf (reason, sizeof reason, "%s", lease->ready ? "" : lease->verdict);
-    if (json_is_true (json_object_get (parameters, "revoke")))
+    if (json_is_true (json_object_get (parameters, "revoke"))) {
         leasing_revoke (m->leasing, lease);
+        shut = lease->shut;
+    }
     leasing_release (m->leasing, lease);
-    connection_reply_text (c, release_reply (reason));
+    if (shut)
+        fail (c, "Refused",
+              "its /dev/dri is empty, but its device filter could not be changed (journalctl -u dri-broker): "
+              "stop it "
+              "to be sure");
+    else
+        connection_reply_text (c, release_reply (reason));
 }
 
 /* --- what there is --- */

@@ -16,23 +16,29 @@ ends_with (const char *text, size_t len, const char *suffix)
 }
 
 bool
-scope_unit (const char *cgroup, char *unit, size_t size)
+scope_unit (const char *cgroup, const char *id, char *unit, size_t size)
 {
+    char suffix[160];
+
     unit[0] = '\0';
     /* A user's own manager looks after what is below its service.  */
-    if (strstr (cgroup, "/user@"))
+    if (id[0] == '\0' || strstr (cgroup, "/user@"))
         return false;
+    (void) snprintf (suffix, sizeof suffix, "-%.127s.scope", id);
     while (*cgroup) {
         size_t len = strcspn (cgroup, "/");
 
-        if (len < size && (ends_with (cgroup, len, ".scope") || ends_with (cgroup, len, ".service"))) {
+        if (ends_with (cgroup, len, ".scope") || ends_with (cgroup, len, ".service")) {
+            if (!ends_with (cgroup, len, suffix) || len >= size)
+                return false;
             memcpy (unit, cgroup, len);
             unit[len] = '\0';
+            return true;
         }
         cgroup += len;
         cgroup += strspn (cgroup, "/");
     }
-    return unit[0] != '\0';
+    return false;
 }
 
 static int
@@ -94,13 +100,14 @@ send_call (sd_bus *bus, sd_event *event, const char *unit, const struct device_n
 }
 
 void
-scope_allow (sd_event *event, const char *cgroup, const struct device_number *devices, unsigned n)
+scope_allow (sd_event *event, const char *cgroup, const char *id, const struct device_number *devices,
+             unsigned n)
 {
     sd_bus *bus = NULL;
     char unit[256];
     int r;
 
-    if (n == 0 || !scope_unit (cgroup, unit, sizeof unit) || sd_booted () <= 0)
+    if (n == 0 || !scope_unit (cgroup, id, unit, sizeof unit) || sd_booted () <= 0)
         return;
     r = sd_bus_open_system (&bus);
     if (r >= 0)

@@ -91,8 +91,6 @@ start (struct alone *a, struct error *err)
     struct config config;
     bool silent = false;
 
-    if (a->state->pid == 0)
-        return error_set (err, 0, "the container's state on stdin has no pid");
     (void) config_load (&config, &config_error);
     if (read_spec (a, &silent, err) < 0)
         return -1;
@@ -107,6 +105,8 @@ start (struct alone *a, struct error *err)
     /* A dri-runtime in front of the runtime has done all of this.  */
     if (!a->door.req.enable || spec_get (a->doc.root, "annotations", APPLY_LEASE_ANNOTATION, NULL))
         return 0;
+    if (a->state->pid == 0)
+        return error_set (err, 0, "the container's state on stdin has no pid");
     return give (a, &config_error, err);
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "../oci/cleanup.h"
 #include "../oci/spec.h"
 #include "gate.h"
 #include "inject.h"
@@ -47,7 +48,9 @@ judge (const struct door *d, pid_t pid, const char *rootfs, struct error *err)
 int
 attach (struct door *d, pid_t pid, const char *rootfs, struct error *err)
 {
-    if (inject (d->grant.directory, pid, rootfs, err) < 0)
+    _cleanup_close_ int directory = inject_open (d->grant.directory, err);
+
+    if (directory < 0 || inject (directory, pid, rootfs, err) < 0)
         return -1;
     /* The broker sets the device filter of what is attached, so the gate comes behind it.  */
     if (d->ask (d->userdata, "Activate",

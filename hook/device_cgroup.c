@@ -106,23 +106,28 @@ device_cgroup_open (const char *path, struct error *err)
 }
 
 static bool
-is_among (unsigned major, unsigned minor, const struct device_number *devices, unsigned n)
+is_other_drm (const char *numbers, const struct device_number *devices, unsigned n)
 {
+    unsigned major, minor;
+
+    if (sscanf (numbers, "%u:", &major) != 1 || major != DRM_MAJOR)
+        return false;
+    if (sscanf (numbers, "%u:%u", &major, &minor) != 2)
+        return true;
     for (unsigned i = 0; i < n; i++)
         if (devices[i].major == major && devices[i].minor == minor)
-            return true;
-    return false;
+            return false;
+    return true;
 }
 
 /* --- v1 --- */
 
 static int
-write_rule (int group, const char *file, unsigned major, unsigned minor, const char *access,
-            struct error *err)
+write_rule (int group, const char *file, const char *numbers, const char *access, struct error *err)
 {
     _cleanup_close_ int fd = openat (group, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     char rule[48];
-    int len = snprintf (rule, sizeof rule, "c %u:%u %s", major, minor, access);
+    int len = snprintf (rule, sizeof rule, "c %s %s", numbers, access);
 
     if (fd < 0 || write (fd, rule, (size_t) len) != len)
         return error_set (err, errno, "write \"%s\" to %s", rule, file);
@@ -158,16 +163,20 @@ set_v1 (int group, const struct device_number *devices, unsigned n, struct error
     if (strncmp (text, "a *:*", 5) == 0)
         return 0;
     for (char *line = strtok_r (text, "\n", &save); line; line = strtok_r (NULL, "\n", &save)) {
-        unsigned major, minor;
+        char numbers[24];
 
-        if (sscanf (line, "c %u:%u ", &major, &minor) == 2 && major == DRM_MAJOR
-            && !is_among (major, minor, devices, n)
-            && write_rule (group, "devices.deny", major, minor, "rwm", err) < 0)
+        /* "226:*" too.  */
+        if (sscanf (line, "c %23s ", numbers) == 1 && is_other_drm (numbers, devices, n)
+            && write_rule (group, "devices.deny", numbers, "rwm", err) < 0)
             return -1;
     }
-    for (unsigned i = 0; i < n; i++)
-        if (write_rule (group, "devices.allow", devices[i].major, devices[i].minor, "rw", err) < 0)
+    for (unsigned i = 0; i < n; i++) {
+        char numbers[24];
+
+        (void) snprintf (numbers, sizeof numbers, "%u:%u", devices[i].major, devices[i].minor);
+        if (write_rule (group, "devices.allow", numbers, "rw", err) < 0)
             return -1;
+    }
     return 0;
 }
 

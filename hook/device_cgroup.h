@@ -12,7 +12,7 @@
 
 #include "../oci/error.h"
 
-enum { DEVICE_CGROUP_PATH_MAX = 320, DEVICE_CGROUP_DEVICES_MAX = 64 };
+enum { DEVICE_CGROUP_PATH_MAX = 640, DEVICE_CGROUP_DEVICES_MAX = 64 };
 
 struct device_number {
     unsigned major, minor;

@@ -220,17 +220,22 @@ in_container (const struct target *t, int (*act) (const struct target *t, int ro
 }
 
 static int
-find_target (struct target *t, const char *directory, struct error *err)
+find_target (struct target *t, struct error *err)
 {
     char path[40];
 
     (void) snprintf (path, sizeof path, "/proc/%d/mountinfo", (int) t->pid);
     t->container = pidfd_open (t->pid, 0);
     t->mountinfo = t->container < 0 ? -1 : open (path, O_RDONLY | O_CLOEXEC);
-    if (t->mountinfo < 0)
-        return error_set (err, errno, "the container's process %d", (int) t->pid);
-    t->directory = open (directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return t->directory < 0 ? error_set (err, errno, "the lease's directory %s", directory) : 0;
+    return t->mountinfo < 0 ? error_set (err, errno, "the container's process %d", (int) t->pid) : 0;
+}
+
+int
+inject_open (const char *directory, struct error *err)
+{
+    int fd = open (directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd < 0 ? error_set (err, errno, "the lease's directory %s", directory) : fd;
 }
 
 /* Private, so that nothing mounted below it comes back to the host.  */
@@ -251,30 +256,30 @@ clone_mount (struct target *t, struct error *err)
 static void
 target_finish (const struct target *t)
 {
-    const int fds[] = {t->container, t->mountinfo, t->directory, t->mount};
+    const int fds[] = {t->container, t->mountinfo, t->mount};
 
     for (size_t i = 0; i < countof (fds); i++)
         cleanup_close (&fds[i]);
 }
 
 int
-inject (const char *directory, pid_t pid, const char *rootfs, struct error *err)
+inject (int directory, pid_t pid, const char *rootfs, struct error *err)
 {
     __attribute__ ((cleanup (target_finish))) struct target t = {
-        .pid = pid, .rootfs = rootfs, .container = -1, .mountinfo = -1, .directory = -1, .mount = -1};
+        .pid = pid, .rootfs = rootfs, .container = -1, .mountinfo = -1, .directory = directory, .mount = -1};
 
-    if (find_target (&t, directory, err) < 0 || clone_mount (&t, err) < 0)
+    if (find_target (&t, err) < 0 || clone_mount (&t, err) < 0)
         return -1;
     return in_container (&t, mount_there, err);
 }
 
 int
-inject_undo (const char *directory, pid_t pid, struct error *err)
+inject_undo (int directory, pid_t pid, struct error *err)
 {
     __attribute__ ((cleanup (target_finish))) struct target t = {
-        .pid = pid, .container = -1, .mountinfo = -1, .directory = -1, .mount = -1};
+        .pid = pid, .container = -1, .mountinfo = -1, .directory = directory, .mount = -1};
 
-    if (find_target (&t, directory, err) < 0)
+    if (find_target (&t, err) < 0)
         return -1;
     return in_container (&t, unmount_there, err);
 }

@@ -9,11 +9,14 @@
 
 #include "../oci/error.h"
 
+/* The lease's directory, for the two below; the caller's to close. It outlives the directory's removal.  */
+int inject_open (const char *directory, struct error *err);
+
 /* Mounts the directory read-only at /dev/dri of the container whose init is pid. rootfs: where the
  * container's root file system is before the runtime has changed to it; NULL: it has.  */
-int inject (const char *directory, pid_t pid, const char *rootfs, struct error *err);
+int inject (int directory, pid_t pid, const char *rootfs, struct error *err);
 
 /* Takes that mount away again; 0 also where there is none.  */
-int inject_undo (const char *directory, pid_t pid, struct error *err);
+int inject_undo (int directory, pid_t pid, struct error *err);
 
 #endif

@@ -94,6 +94,25 @@ edit (struct door *d, const struct config *config, const struct error *config_er
     return door_edit_refused (d, reason.message, err) < 0 ? -1 : 1;
 }
 
+/* buildah runs the hooks too, for steps of a build, whose annotations are the base image's: they pass. A
+ * container of Podman's own has its bundle for working directory, but for versions that are too old.  */
+static int
+refuse_libpod (struct door *d, struct error *err)
+{
+    const char *manager = json_string_value (spec_get (d->spec, "annotations", "io.container.manager", NULL));
+
+    if (!manager || strcmp (manager, "libpod") != 0)
+        return 0;
+    let_crun_hear (d->spec);
+    return door_edit_refused (
+               d,
+               "this Podman does not run its precreate hooks where the container is, and so its request "
+               "cannot be told from the image's: a newer Podman is needed (5.4 is known to do)",
+               err) < 0
+               ? -1
+               : 1;
+}
+
 static int
 filter (const char *text, size_t len, struct error *err)
 {
@@ -106,15 +125,15 @@ filter (const char *text, size_t len, struct error *err)
     struct document doc;
     int changed;
 
-    /* buildah runs the hooks too, for steps of a build, whose annotations are the base image's.  */
-    if (!getcwd (bundle, sizeof bundle) || !podman_find (bundle, &podman))
-        return write_all (STDOUT_FILENO, text, len);
     if (document_load_members (&doc, text, len, spec_members, err) < 0)
         return error_wrap (err, "config.json on stdin");
     door.spec = doc.root;
     door.bundle = bundle;
     (void) config_load (&config, &config_error);
-    changed = edit (&door, &config, &config_error, podman.id, err);
+    if (getcwd (bundle, sizeof bundle) && podman_find (bundle, &podman))
+        changed = edit (&door, &config, &config_error, podman.id, err);
+    else
+        changed = refuse_libpod (&door, err);
     if (changed > 0 && document_dump (&doc, JSON_COMPACT, &edited, &len, err) < 0)
         changed = -1;
     if (changed >= 0 && write_all (STDOUT_FILENO, edited ? edited : text, len) < 0)

@@ -458,3 +458,16 @@ own_hook ()
 	assert_equal "${lines[0]%:*}" 1000
 	assert_equal "${lines[1]}" opened
 }
+
+@test "precreate: Podman's container without its bundle is refused, the step of a build passes untouched" {
+	local spec='{"annotations": {"dri.enable": "true", "io.container.manager": "libpod"}, "process": {"user": {}}}'
+	cd /
+	run "$BUILD/dri-hook" precreate <<<"$spec"
+	assert_success
+	assert_json "$output" '.hooks.createRuntime[0].args[1] == "refuse"'
+	assert_says 'a newer Podman is needed'
+	spec=$(jq -c 'del(.annotations["io.container.manager"]) | .annotations["io.buildah.version"] = "1.39"' <<<"$spec")
+	run "$BUILD/dri-hook" precreate <<<"$spec"
+	assert_success
+	assert_output "$spec"
+}

@@ -115,16 +115,24 @@ only_clients_reserve_and_not_against_a_better_class (void **state)
     assert_int_equal (queue_reserved_before (&queue, &newcomer), 0);
 }
 
-/* The forms of engines with the systemd driver.  */
 static void
-the_unit_of_a_control_group (void **state)
+the_scope_of_a_container (void **state)
 {
     static const struct {
         const char *cgroup, *unit;
     } cases[] = {
         {"/system.slice/docker-0123.scope", "docker-0123.scope"},
         {"/machine.slice/libpod-0123.scope/container", "libpod-0123.scope"},
-        {"/system.slice/podman.service/libpod-payload-0123", "podman.service"},
+        /* What a container makes below its own.  */
+        {"/machine.slice/libpod-0123.scope/init.scope", "libpod-0123.scope"},
+        {"/system.slice/docker-0123.scope/x-0123.scope", "docker-0123.scope"},
+        {"/docker/0123/docker.service", ""},
+        {"/docker/0123/init.scope", ""},
+        /* Another's.  */
+        {"/init.scope", ""},
+        {"/system.slice/docker-4567.scope", ""},
+        {"/system.slice/podman.service/libpod-0123.scope", ""},
+        {"/system.slice/media.service/libpod-payload-0123", ""},
         {"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-0123.scope", ""},
         {"/docker/0123", ""},
         {"/scope", ""},
@@ -136,9 +144,10 @@ the_unit_of_a_control_group (void **state)
     for (size_t i = 0; i < countof (cases); i++) {
         char unit[64];
 
-        assert_int_equal (scope_unit (cases[i].cgroup, unit, sizeof unit), cases[i].unit[0] != '\0');
+        assert_int_equal (scope_unit (cases[i].cgroup, "0123", unit, sizeof unit), cases[i].unit[0] != '\0');
         assert_string_equal (unit, cases[i].unit);
     }
+    assert_false (scope_unit ("/system.slice/docker-.scope", "", (char[64]){0}, 64));
 }
 
 int
@@ -150,7 +159,7 @@ main (void)
         cmocka_unit_test_teardown (clients_and_those_put_off_have_room_of_their_own, empty_queue),
         cmocka_unit_test_teardown (who_was_put_off_is_found_and_clients_are_not, empty_queue),
         cmocka_unit_test_teardown (only_clients_reserve_and_not_against_a_better_class, empty_queue),
-        cmocka_unit_test (the_unit_of_a_control_group),
+        cmocka_unit_test (the_scope_of_a_container),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
