@@ -43,6 +43,7 @@ drivers_of () { (cd "/sys/class/drm/$1/device" && basename -a "$(readlink driver
 	[[ -e /dev/dri/by-path/pci-$GPU1-render ]]
 	plug
 	wait_until 30 test -e "$link"
+	udevadm settle --timeout 30 # it makes the link anew while the card comes
 	run "$BUILD/guest-gpu" "/dev/dri/$(node_of $GPU2)"
 	assert_success
 }
@@ -52,4 +53,8 @@ drivers_of () { (cd "/sys/class/drm/$1/device" && basename -a "$(readlink driver
 	run qmp device_del '{"id": "nothing"}'
 	assert_failure
 	assert_says "'nothing' not found"
+	# It cannot take a virtio GPU out of a running machine: that is why the kernel is told to.
+	run qmp device_del '{"id": "gpu2"}'
+	assert_failure
+	assert_says 'hot'
 }
