@@ -143,14 +143,19 @@ $(BUILD)/man/%: packaging/man/%.scd
 	@mkdir -p $(@D)
 	{ printf "'%s\n" '\" t' && scdoc <$<; } >$@ # has tables, the first line says
 
-# The programs find each other by being in the same folder. The mount unit's name has a backslash, which make would
-# take for its own, so the shell lists the units.
+UNIT_FILES := dri-broker.service dri-broker.socket
+# systemd wants a mount unit named after the place (systemd.mount(5)).
+MOUNT_FILE := dri-broker-leases.mount
+MOUNT_UNIT := run-dri\x2dbroker-leases.mount
+
+# The programs find each other by being in the same folder.
 install: all man  ## to PREFIX (/usr/local), below DESTDIR
 	install -d $(foreach d,$(BINDIR) $(UNITDIR) $(SYSUSERSDIR) $(COMPDIR) $(DOCDIR),'$(DESTDIR)$(d)')
 	install -m 755 $(PROGRAMS:%=$(BUILD)/%) '$(DESTDIR)$(BINDIR)'
-	for unit in packaging/*.service packaging/*.socket packaging/*.mount; do \
-	    sed 's|@BINDIR@|$(BINDIR)|g' "$$unit" | \
-	        install -m 644 /dev/stdin '$(DESTDIR)$(UNITDIR)'/"$${unit##*/}" || exit 1; done
+	for unit in $(UNIT_FILES); do \
+	    sed 's|@BINDIR@|$(BINDIR)|g' packaging/$$unit | \
+	        install -m 644 /dev/stdin '$(DESTDIR)$(UNITDIR)'/$$unit || exit 1; done
+	install -m 644 packaging/$(MOUNT_FILE) '$(DESTDIR)$(UNITDIR)/$(MOUNT_UNIT)'
 	install -m 644 packaging/dri-broker.sysusers.conf '$(DESTDIR)$(SYSUSERSDIR)/dri-broker.conf'
 	install -m 644 packaging/completion/drictl.bash '$(DESTDIR)$(COMPDIR)/drictl'
 	ln -sf drictl '$(DESTDIR)$(COMPDIR)/dri-broker'
@@ -163,8 +168,7 @@ uninstall:  ## takes away what install put there
 	    echo 'Docker still uses it: drictl uninstall docker first' >&2; exit 1; fi
 	rm -f $(foreach p,$(PROGRAMS),'$(DESTDIR)$(BINDIR)/$(p)') \
 	    $(foreach d,$(notdir $(DOCUMENTS)),'$(DESTDIR)$(DOCDIR)/$(d)')
-	for unit in packaging/*.service packaging/*.socket packaging/*.mount; do \
-	    rm -f '$(DESTDIR)$(UNITDIR)'/"$${unit##*/}"; done
+	rm -f $(foreach u,$(UNIT_FILES) $(MOUNT_UNIT),'$(DESTDIR)$(UNITDIR)/$(u)')
 	rm -f '$(DESTDIR)$(SYSUSERSDIR)/dri-broker.conf' '$(DESTDIR)$(COMPDIR)/drictl' '$(DESTDIR)$(COMPDIR)/dri-broker'
 	for page in $(MAN_PAGES); do rm -f '$(DESTDIR)$(MANDIR)'/man"$${page##*.}"/"$$page"; done
 	[ ! -d '$(DESTDIR)$(DOCDIR)' ] || rmdir --ignore-fail-on-non-empty '$(DESTDIR)$(DOCDIR)'

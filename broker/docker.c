@@ -29,7 +29,7 @@ struct start {
 };
 
 static void
-finish (struct start *start, enum docker_outcome outcome, const char *reason)
+finish (struct start *start, enum docker_answer outcome, const char *reason)
 {
     (void) sd_event_source_disable_unref (start->readable);
     (void) sd_event_source_disable_unref (start->timer);

@@ -8,14 +8,14 @@
 
 #include "../oci/error.h"
 
-enum docker_outcome {
+enum docker_answer {
     DOCKER_STARTED,
     DOCKER_NOTHING_TO_DO, /* no such container any more, or it runs already */
     DOCKER_AWAY,          /* no daemon answers */
     DOCKER_FAILED,        /* it answered with a reason */
 };
 
-typedef void docker_done (void *userdata, const char *id, enum docker_outcome outcome, const char *reason);
+typedef void docker_done (void *userdata, const char *id, enum docker_answer outcome, const char *reason);
 
 /* done is called once, later, unless this fails. The id is hexadecimal, as Docker's are.  */
 int docker_start (sd_event *event, const char *socket, const char *id, docker_done *done, void *userdata,

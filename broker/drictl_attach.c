@@ -138,23 +138,32 @@ attach_running (const struct running_container *c, const struct config *config, 
     return r;
 }
 
+static int
+find_running (const char *name, struct config *config, struct running_container *found, struct error *err)
+{
+    return config_load (config, err) < 0 ? -1 : engines_find (name, config, found, err);
+}
+
+static int
+finish (struct client *client, const char *name, int r, struct error *err)
+{
+    client_close (client);
+    return r < 0 ? error_wrap (err, "container %s", name) : 0;
+}
+
 int
 attach_container (const char *name, char **words, int n, char gpus[128], struct error *err)
 {
     struct client client = {.fd = -1};
     struct running_container found;
     struct config config;
-    int r;
+    int r = find_running (name, &config, &found, err);
 
-    if (config_load (&config, err) < 0)
-        return -1;
-    r = engines_find (name, &config, &found, err);
     if (r == 0)
         r = check_no_lease (&client, &found, err);
     if (r == 0)
         r = attach_running (&found, &config, &client, words, n, gpus, err);
-    client_close (&client);
-    return r < 0 ? error_wrap (err, "container %s", name) : 0;
+    return finish (&client, name, r, err);
 }
 
 static int
@@ -190,13 +199,9 @@ detach_container (const char *name, struct error *err)
     struct client client = {.fd = -1};
     struct running_container found;
     struct config config;
-    int r;
+    int r = find_running (name, &config, &found, err);
 
-    if (config_load (&config, err) < 0)
-        return -1;
-    r = engines_find (name, &config, &found, err);
     if (r == 0)
         r = take_away (&client, &found, err);
-    client_close (&client);
-    return r < 0 ? error_wrap (err, "container %s", name) : 0;
+    return finish (&client, name, r, err);
 }

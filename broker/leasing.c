@@ -342,7 +342,7 @@ add_client (struct leasing *l, void *client, struct order *order, bool detached,
 }
 
 static void
-on_started (void *userdata, const char *id, enum docker_outcome outcome, const char *reason)
+on_started (void *userdata, const char *id, enum docker_answer outcome, const char *reason)
 {
     struct leasing *l = userdata;
     struct waiter *w = queue_find_put_off (&l->queue, id);

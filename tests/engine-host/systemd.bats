@@ -8,10 +8,12 @@ load ../lib/docker
 setup_file ()
 {
 	export UNITS=$BATS_FILE_TMPDIR/units
-	local unit
+	local unit name
 	mkdir -p "$UNITS" "${DRI_BROKER_SOCKET%/*}" "${DRI_BROKER_CONFIG%/*}"
 	for unit in "$REPO"/packaging/*.{service,socket,mount}; do
-		sed "s|@BINDIR@|$BUILD|" "$unit" >"$UNITS/${unit##*/}"
+		name=${unit##*/}
+		[[ $unit != *.mount ]] || name='run-dri\x2dbroker-leases.mount' # as make install names it
+		sed "s|@BINDIR@|$BUILD|" "$unit" >"$UNITS/$name"
 	done
 	mount_lease_root "$LEASE_ROOT"
 }

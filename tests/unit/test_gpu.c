@@ -1,18 +1,7 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "testing.h"
 
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "../../broker/gpu.h"
-#include "../../broker/hotplug.h"
-#include "../../oci/cleanup.h"
-#include "../../oci/file.h"
+#include "broker/gpu.h"
+#include "broker/hotplug.h"
 
 static struct gpu
 pci_gpu (const char *pci, const char *driver, unsigned number)
@@ -402,15 +391,10 @@ json_of_a_lost_gpu_has_a_reason_and_no_nodes (void **state)
 static int
 simulate (struct gpus *gpus, const struct config *config, const char *text, struct error *err)
 {
-    char path[] = "/tmp/test_gpu.XXXXXX";
-    int fd = mkstemp (path), r;
+    char *path = in_folder ("gpus.json");
 
-    assert_true (fd >= 0);
-    assert_int_equal (write_all (fd, text, strlen (text)), 0);
-    (void) close (fd);
-    r = gpus_simulate (gpus, config, path, err);
-    (void) unlink (path);
-    return r;
+    put (path, text);
+    return gpus_simulate (gpus, config, path, err);
 }
 
 #define NODE "\"render\":{\"name\":\"renderD128\",\"device\":\"10:229\"}"
@@ -547,7 +531,7 @@ a_bad_fixture_is_refused_with_its_place (void **state)
 
         if (simulate (&gpus, &config, bad_fixtures[i].text, &err) == 0)
             fail_msg ("taken: %s", bad_fixtures[i].text);
-        if (!strstr (err.message, "/tmp/test_gpu.") || !strstr (err.message, bad_fixtures[i].wanted))
+        if (!strstr (err.message, in_folder ("gpus.json")) || !strstr (err.message, bad_fixtures[i].wanted))
             fail_msg ("%s\nsays: %s\nwanted: %s", bad_fixtures[i].text, err.message, bad_fixtures[i].wanted);
         assert_memory_equal (&gpus, &none, sizeof gpus);
     }
@@ -635,10 +619,10 @@ main (void)
         cmocka_unit_test (bad_entries_change_nothing),
         cmocka_unit_test (json_says_null_for_what_is_not_known),
         cmocka_unit_test (json_of_a_lost_gpu_has_a_reason_and_no_nodes),
-        cmocka_unit_test (a_fixture_is_taken),
-        cmocka_unit_test (a_fixture_applied_again_keeps_the_places),
-        cmocka_unit_test (a_bad_fixture_is_refused_with_its_place),
-        cmocka_unit_test (a_fixture_of_too_many_gpus_is_refused),
+        unit_test_in_folder (a_fixture_is_taken),
+        unit_test_in_folder (a_fixture_applied_again_keeps_the_places),
+        unit_test_in_folder (a_bad_fixture_is_refused_with_its_place),
+        unit_test_in_folder (a_fixture_of_too_many_gpus_is_refused),
         cmocka_unit_test (a_machine_without_gpus_is_no_error),
         cmocka_unit_test (hotplug_says_where_it_cannot_listen),
     };

@@ -1,20 +1,8 @@
 /* The edit of daemon.json, and the files around it. What must never happen: a key of the administrator's
  * lost, a number changed, a file changed twice, or Docker left with half of it.  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "testing.h"
 
 #include "broker/install_docker.h"
-#include "oci/cleanup.h"
 #include "oci/file.h"
 
 #define RUNTIME "/bin/true"
@@ -127,7 +115,7 @@ test_add_takes_a_new_path (void **state)
 }
 
 static void
-assert_refused (const char *before, const char *why)
+assert_edit_refused (const char *before, const char *why)
 {
     struct text now = text (before), after = {0};
     struct error err = {0};
@@ -142,10 +130,10 @@ static void
 test_add_refuses (void **state)
 {
     (void) state;
-    assert_refused ("{\n  \"a\": 1,\n}\n", "line 3, column 1");
-    assert_refused ("[]", "not an object");
-    assert_refused ("{\"runtimes\":[]}", "\"runtimes\" is not an object");
-    assert_refused ("{\"a\":{\"x\":1},\n\"a\":{\"y\":2}}", "line 2");
+    assert_edit_refused ("{\n  \"a\": 1,\n}\n", "line 3, column 1");
+    assert_edit_refused ("[]", "not an object");
+    assert_edit_refused ("{\"runtimes\":[]}", "\"runtimes\" is not an object");
+    assert_edit_refused ("{\"a\":{\"x\":1},\n\"a\":{\"y\":2}}", "line 2");
 }
 
 /* Each pair of texts comes back to the byte, odd spaces included.  */
@@ -216,49 +204,43 @@ test_remove_without_original (void **state)
     assert_remove ("{\"a\" :1}\n", NULL, "{\"a\" :1}\n");
 }
 
-struct folder {
-    char path[64], config[96], backup[128];
+struct files {
+    char config[PATH_MAX], backup[PATH_MAX];
 };
 
 static int
 setup (void **state)
 {
-    struct folder *f = calloc (1, sizeof *f);
+    static struct files f;
 
-    (void) snprintf (f->path, sizeof f->path, "/tmp/test-install-docker-XXXXXX");
-    if (!mkdtemp (f->path))
+    if (folder_make (state) < 0)
         return -1;
-    (void) snprintf (f->config, sizeof f->config, "%s/daemon.json", f->path);
-    (void) snprintf (f->backup, sizeof f->backup, "%s.dri-broker-backup", f->config);
+    (void) snprintf (f.config, sizeof f.config, "%s", in_folder ("daemon.json"));
+    (void) snprintf (f.backup, sizeof f.backup, "%s", in_folder ("daemon.json.dri-broker-backup"));
     /* No dockerd of the machine has a say in these tests.  */
     (void) setenv ("PATH", "/nonexistent", 1);
-    *state = f;
+    *state = &f;
     return 0;
 }
 
+/* Fails where a test left a temporary file behind.  */
 static int
 teardown (void **state)
 {
-    struct folder *f = *state;
+    const struct files *f = *state;
+    unsigned left;
 
     (void) unlink (f->config);
     (void) unlink (f->backup);
-    /* Fails where a test left a temporary file behind.  */
-    if (rmdir (f->path) < 0)
-        return -1;
-    free (f);
-    return 0;
+    left = count_entries (folder);
+    return folder_remove (state) < 0 || left > 0 ? -1 : 0;
 }
 
 static void
-put (const char *path, const char *content, mode_t mode)
+put_with_mode (const char *path, const char *content, mode_t mode)
 {
-    int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-
-    assert_true (fd >= 0);
-    assert_int_equal (write_all (fd, content, strlen (content)), 0);
-    assert_int_equal (fchmod (fd, mode), 0);
-    assert_int_equal (close (fd), 0);
+    put (path, content);
+    assert_int_equal (chmod (path, mode), 0);
 }
 
 static void
@@ -278,7 +260,7 @@ assert_file (const char *path, const char *wanted)
 
 /* True where the file was changed.  */
 static bool
-install (const struct folder *f, bool default_runtime, bool dry_run)
+install (const struct files *f, bool default_runtime, bool dry_run)
 {
     struct docker_install how = {f->config, RUNTIME, default_runtime, dry_run};
     struct docker_outcome done;
@@ -293,7 +275,7 @@ install (const struct folder *f, bool default_runtime, bool dry_run)
 }
 
 static bool
-uninstall (const struct folder *f)
+uninstall (const struct files *f)
 {
     struct docker_install how = {.config = f->config};
     struct docker_outcome done;
@@ -311,10 +293,10 @@ static void
 test_files_round_trip (void **state)
 {
     static const char *const original = "{ \"log-level\":\"warn\" }\n";
-    struct folder *f = *state;
+    struct files *f = *state;
     struct stat st;
 
-    put (f->config, original, 0640);
+    put_with_mode (f->config, original, 0640);
     assert_true (install (f, false, false));
     assert_file (f->backup, original);
     assert_true (install (f, true, false));
@@ -333,7 +315,7 @@ test_files_round_trip (void **state)
 static void
 test_files_absent (void **state)
 {
-    struct folder *f = *state;
+    struct files *f = *state;
     struct stat st;
 
     assert_true (install (f, true, false));
@@ -348,7 +330,7 @@ test_files_absent (void **state)
 static void
 test_files_dry_run (void **state)
 {
-    struct folder *f = *state;
+    struct files *f = *state;
 
     assert_true (install (f, true, true));
     assert_file (f->config, NULL);
@@ -359,11 +341,12 @@ test_files_dry_run (void **state)
 static void
 test_files_stale_backup (void **state)
 {
-    struct folder *f = *state;
+    struct files *f = *state;
 
-    put (f->config, "{\"default-runtime\":\"nvidia\"}", 0644);
+    put_with_mode (f->config, "{\"default-runtime\":\"nvidia\"}", 0644);
     assert_true (install (f, false, false));
-    put (f->config, "{\"default-runtime\":\"crun\",\"runtimes\":{\"dri\":{\"path\":\"/bin/true\"}}}", 0644);
+    put_with_mode (f->config,
+                   "{\"default-runtime\":\"crun\",\"runtimes\":{\"dri\":{\"path\":\"/bin/true\"}}}", 0644);
     assert_true (install (f, true, false));
     assert_true (uninstall (f));
     assert_file (f->config, "{\"default-runtime\":\"crun\"}");
@@ -373,10 +356,10 @@ test_files_stale_backup (void **state)
 static void
 test_files_absent_then_edited (void **state)
 {
-    struct folder *f = *state;
+    struct files *f = *state;
 
     assert_true (install (f, false, false));
-    put (f->config, "{\"runtimes\":{\"dri\":{\"path\":\"/bin/true\"}},\"debug\":true}", 0644);
+    put_with_mode (f->config, "{\"runtimes\":{\"dri\":{\"path\":\"/bin/true\"}},\"debug\":true}", 0644);
     assert_true (uninstall (f));
     assert_file (f->config, "{\"debug\":true}");
     assert_file (f->backup, NULL);
@@ -386,10 +369,10 @@ test_files_absent_then_edited (void **state)
 static void
 test_files_broken_backup (void **state)
 {
-    struct folder *f = *state;
+    struct files *f = *state;
 
-    put (f->config, "{\"runtimes\":{\"dri\":{\"path\":\"/bin/true\"}},\"debug\":true}", 0644);
-    put (f->backup, "{", 0600);
+    put_with_mode (f->config, "{\"runtimes\":{\"dri\":{\"path\":\"/bin/true\"}},\"debug\":true}", 0644);
+    put_with_mode (f->backup, "{", 0600);
     assert_true (uninstall (f));
     assert_file (f->config, "{\"debug\":true}");
     assert_file (f->backup, "{");
@@ -398,7 +381,7 @@ test_files_broken_backup (void **state)
 static void
 test_files_refuse_no_runtime (void **state)
 {
-    struct folder *f = *state;
+    struct files *f = *state;
     struct docker_install how = {.config = f->config, .runtime = "/nonexistent/dri-runtime"};
     struct docker_outcome done;
     struct error err;
