@@ -8,17 +8,10 @@
 #include <time.h>
 
 #include "../oci/cleanup.h"
-#include "docker.h"
-#include "layout.h"
+#include "follow.h"
 #include "process.h"
 #include "recovery.h"
-#include "scope.h"
-
-/* How long after a failure that no change of the GPUs may mend a container is tried again.  */
-static const uint64_t retry_us = 60 * UINT64_C (1000000);
-
-static void run_queue (struct leasing *l);
-static bool put_off (struct leasing *l, struct order *order, const char *reason, uint64_t not_before);
+#include "turns.h"
 
 static const void **
 holder_of (struct leasing *l, const struct lease *lease)
@@ -42,8 +35,8 @@ make_id (char id[33], struct error *err)
     return 0;
 }
 
-static void
-note_journal (struct leasing *l, struct writer record)
+void
+leasing_note (struct leasing *l, struct writer record)
 {
     struct error err = {0};
 
@@ -52,17 +45,6 @@ note_journal (struct leasing *l, struct writer record)
         (void) fprintf (stderr, "%s\n", err.message);
     if (journal_is_long (&l->journal) && recovery_rewrite_journal (l, &err) < 0)
         (void) fprintf (stderr, "%s\n", err.message);
-}
-
-/* What a lease's directory should hold, in storage that the next call uses again (it is large). NULL where
- * that cannot be told.  */
-static struct layout *
-layout_of (struct leasing *l, const struct lease *lease)
-{
-    static struct layout layout;
-    struct error ignored;
-
-    return layout_make (&layout, l->gpus, lease->gpus, &lease->order, &ignored) < 0 ? NULL : &layout;
 }
 
 /* --- refusals --- */
@@ -121,7 +103,7 @@ was_turned_away (const struct lease *lease)
 void
 leasing_release (struct leasing *l, struct lease *lease)
 {
-    struct layout *layout = layout_of (l, lease);
+    struct layout *layout = follow_layout (l, lease);
     struct writer record = recovery_release_record (lease);
     char id[sizeof lease->id];
 
@@ -131,16 +113,16 @@ leasing_release (struct leasing *l, struct lease *lease)
         struct order order = lease->order;
 
         order.parameters = strdup (order.parameters);
-        if (order.parameters && !put_off (l, &order, lease->verdict, alarm_now () + retry_us))
+        if (order.parameters && !turns_put_off (l, &order, lease->verdict, true))
             order_finish (&order);
         remember_refusal (l, &lease->order, lease->id, lease->verdict);
     }
     drop (l, lease);
     /* After the drop: a journal that is rewritten now must not have the lease anew. Before the directory
      * goes: a broker killed meanwhile would take up a lease with half of its nodes again.  */
-    note_journal (l, record);
+    leasing_note (l, record);
     leasedir_remove (&l->dir, id, layout);
-    run_queue (l);
+    turns_run (l);
 }
 
 static int
@@ -178,7 +160,7 @@ make_lease (struct leasing *l, struct lease *lease, const struct order *order,
     if (journal_append_text (&l->journal, recovery_grant_record (lease, l->gpus), err) < 0)
         return -1;
     if (leasedir_make (&l->dir, lease->id, layout, err) < 0) {
-        note_journal (l, recovery_release_record (lease));
+        leasing_note (l, recovery_release_record (lease));
         return -1;
     }
     return 0;
@@ -191,9 +173,9 @@ leasing_refuse (struct leasing *l, void *client, struct order *order, const char
     remember_refusal (l, order, "", reason);
 }
 
-/* decision->gpus empty: a lease without a GPU, for a container that may start so.  */
-static void
-grant (struct leasing *l, void *client, struct order *order, bool detached, const struct decision *decision)
+void
+leasing_grant (struct leasing *l, void *client, struct order *order, bool detached,
+               const struct decision *decision)
 {
     static struct layout layout; /* large */
     struct lease *lease = lease_take (&l->leases);
@@ -222,285 +204,6 @@ grant (struct leasing *l, void *client, struct order *order, bool detached, cons
     l->answer (l->userdata, client, &granted, NULL);
 }
 
-/* --- the directory and the device filter follow the GPUs --- */
-
-static bool
-is_whole (const struct leasing *l, const struct lease *lease)
-{
-    for (unsigned i = 0; i < GPUS_MAX; i++)
-        if ((lease->gpus & (1U << i)) && l->gpus->table[i].state != GPU_PRESENT)
-            return false;
-    return true;
-}
-
-/* layout NULL: no device at all.  */
-static void
-set_filter (struct leasing *l, struct lease *lease, const struct layout *layout)
-{
-    struct device_number devices[GRANT_NODES_MAX];
-    unsigned n = layout ? layout->n_nodes : 0;
-    struct error err;
-
-    for (unsigned i = 0; i < n; i++)
-        devices[i] = (struct device_number){layout->nodes[i].node.major, layout->nodes[i].node.minor};
-    lease->shut = warden_set_drm (l->warden, lease->cgroup, devices, n, &err) < 0;
-    if (lease->shut)
-        (void) fprintf (
-            stderr,
-            "container %s: its device filter does not follow its GPU, it has to be started anew: %s\n",
-            container_label (&lease->order.container), err.message);
-    else
-        scope_allow (l->event, lease->cgroup, lease->order.container.id, devices, n);
-}
-
-void
-leasing_revoke (struct leasing *l, struct lease *lease)
-{
-    set_filter (l, lease, NULL);
-}
-
-/* What the directory shows is made what it should show: the number of a GPU that is gone may be another's by
- * now, its nodes go at once and come back with it, under whatever number. The filter comes first: a directory
- * that is right tells a broker that was killed in between that the filter is.  */
-static void
-follow_gpus (struct leasing *l, struct lease *lease)
-{
-    const struct layout *layout = layout_of (l, lease);
-    struct error err;
-
-    lease->lost = !is_whole (l, lease);
-    if (!lease->moved && layout && leasedir_shows (&l->dir, lease->id, layout))
-        return;
-    /* Without a process there is no group yet.  */
-    lease->moved = lease->pid == 0;
-    if (!lease->moved)
-        set_filter (l, lease, layout);
-    leasedir_empty (&l->dir, lease->id);
-    /* Empty, it makes the next broker try again.  */
-    if (lease->shut)
-        return;
-    if (layout && leasedir_fill (&l->dir, lease->id, layout, &err) < 0)
-        (void) fprintf (stderr, "container %s: %s\n", container_label (&lease->order.container), err.message);
-}
-
-/* --- the queue --- */
-
-static bool
-may_be_put_off (const struct order *order)
-{
-    return order->request.on_failure == FAILURE_DEFER && strcmp (order->container.engine, "docker") == 0;
-}
-
-/* Takes the order over, unless it is of a container that cannot be put off, or there are too many.  */
-static bool
-put_off (struct leasing *l, struct order *order, const char *reason, uint64_t not_before)
-{
-    struct waiter waiter = {
-        .kind = WAITER_PUT_OFF, .order = *order, .since = (int64_t) time (NULL), .deadline = not_before};
-    const struct waiter *added;
-
-    (void) snprintf (waiter.reason, sizeof waiter.reason, "%s", reason);
-    added = may_be_put_off (order) ? queue_add (&l->queue, &waiter) : NULL;
-    if (!added)
-        return false;
-    order->parameters = NULL;
-    if (not_before)
-        alarm_need (&l->alarm, not_before);
-    note_journal (l, recovery_put_off_record (added));
-    return true;
-}
-
-void
-leasing_forget (struct leasing *l, struct waiter *waiter)
-{
-    struct waiter taken = queue_take (&l->queue, waiter);
-
-    note_journal (l, recovery_forget_record (&taken));
-    order_finish (&taken.order);
-}
-
-static struct waiter *
-add_client (struct leasing *l, void *client, struct order *order, bool detached,
-            const struct decision *decision)
-{
-    struct waiter waiter = {
-        .kind = WAITER_CLIENT,
-        .client = client,
-        .detached = detached,
-        .order = *order,
-        .since = (int64_t) time (NULL),
-        .deadline = alarm_now () + (uint64_t) order->request.wait_ms * 1000,
-        .candidates = decision->candidates,
-    };
-    struct waiter *added;
-
-    (void) snprintf (waiter.reason, sizeof waiter.reason, "%s", decision->reason);
-    added = queue_add (&l->queue, &waiter);
-    if (added)
-        alarm_need (&l->alarm, added->deadline);
-    return added;
-}
-
-static void
-on_started (void *userdata, const char *id, enum docker_answer outcome, const char *reason)
-{
-    struct leasing *l = userdata;
-    struct waiter *w = queue_find_put_off (&l->queue, id);
-
-    /* Its own Acquire has come, and has put it off again or not.  */
-    if (!w || w->kind != WAITER_STARTING)
-        return;
-    if (outcome == DOCKER_AWAY) {
-        queue_set_kind (&l->queue, w, WAITER_PUT_OFF);
-        w->deadline = alarm_now () + retry_us;
-        alarm_need (&l->alarm, w->deadline);
-        return;
-    }
-    if (outcome == DOCKER_FAILED)
-        (void) fprintf (stderr, "container %s: Docker cannot start it, and it is not tried again: %s\n",
-                        container_label (&w->order.container), reason);
-    leasing_forget (l, w);
-    run_queue (l);
-}
-
-static void
-start_again (struct leasing *l, struct waiter *w)
-{
-    struct error err;
-
-    (void) fprintf (stderr, "container %s: there is a GPU for it now; asking Docker to start it\n",
-                    container_label (&w->order.container));
-    queue_set_kind (&l->queue, w, WAITER_STARTING);
-    if (docker_start (l->event, l->config->docker_socket, w->order.container.id, on_started, l, &err) < 0)
-        on_started (l, w->order.container.id, DOCKER_AWAY, err.message);
-}
-
-/* The answer to a client whose turn it is.  */
-static void
-serve_client (struct leasing *l, struct waiter *w, const struct decision *decision)
-{
-    struct waiter taken = queue_take (&l->queue, w);
-
-    if (decision->verdict == VERDICT_GRANT)
-        grant (l, taken.client, &taken.order, taken.detached, decision);
-    else
-        leasing_refuse (l, taken.client, &taken.order, decision->reason);
-}
-
-/* Returns the GPUs that those behind it do not get. One that was put off keeps nobody waiting: it may wait
- * for days.
- */
-static uint32_t
-take_turn (struct leasing *l, struct waiter *w, uint32_t reserved)
-{
-    bool resting = w->kind == WAITER_PUT_OFF && w->deadline > alarm_now ();
-    struct decision decision;
-
-    arbiter_decide (l->gpus, &l->leases, &w->order.request, reserved, &decision);
-    if (w->kind == WAITER_CLIENT && decision.verdict != VERDICT_WAIT) {
-        serve_client (l, w, &decision);
-        return 0;
-    }
-    if (decision.verdict == VERDICT_GRANT && !resting) {
-        if (w->kind == WAITER_PUT_OFF)
-            start_again (l, w);
-        return decision.gpus;
-    }
-    w->candidates = decision.candidates;
-    if (!resting)
-        (void) snprintf (w->reason, sizeof w->reason, "%s", decision.reason);
-    return w->kind == WAITER_CLIENT ? decision.candidates : 0;
-}
-
-/* A running container that had to start without gets what is left: its nodes appear where it looks for them.
- * Not one whose driver failed the check.  */
-static void
-serve_without (struct leasing *l, uint32_t reserved)
-{
-    struct lease *lease;
-
-    l->some_without = false;
-    leases_foreach (&l->leases, lease) {
-        struct decision decision;
-
-        if (lease->state != LEASE_WITHOUT || lease->level != READY_AUTO)
-            continue;
-        l->some_without = true;
-        arbiter_decide (l->gpus, &l->leases, &lease->order.request, reserved, &decision);
-        if (decision.verdict != VERDICT_GRANT)
-            continue;
-        lease->gpus = decision.gpus;
-        lease->state = LEASE_ACTIVE;
-        (void) snprintf (lease->decision, sizeof lease->decision, "%s", decision.reason);
-        note_journal (l, recovery_move_record (lease, l->gpus));
-        follow_gpus (l, lease);
-    }
-}
-
-/* Everybody in turn; whom an earlier one still waits for is reserved.  */
-static void
-run_queue (struct leasing *l)
-{
-    uint32_t reserved = 0;
-
-    for (struct waiter *w = queue_next (&l->queue, NULL); w;) {
-        struct waiter at = *w;
-
-        reserved |= take_turn (l, w, reserved);
-        w = queue_next (&l->queue, &at);
-    }
-    if (l->some_without)
-        serve_without (l, reserved);
-}
-
-/* For whom waiting has no end that would help: without a GPU if it may be, later if it may be, else not at
- * all.  */
-static void
-give_up (struct leasing *l, void *client, struct order *order, bool detached, struct decision *decision)
-{
-    char reason[sizeof decision->reason + 80];
-
-    if (order->request.on_failure == FAILURE_START_WITHOUT) {
-        decision->gpus = 0;
-        grant (l, client, order, detached, decision);
-    } else if (decision->verdict == VERDICT_WAIT && put_off (l, order, decision->reason, 0)) {
-        (void) snprintf (reason, sizeof reason, "%s; dri-broker will have it started when that changes",
-                         decision->reason);
-        l->answer (l->userdata, client, NULL, reason);
-    } else {
-        leasing_refuse (l, client, order, decision->reason);
-    }
-}
-
-void
-leasing_acquire (struct leasing *l, void *client, struct order *order, bool detached)
-{
-    struct waiter *before = queue_find_put_off (&l->queue, order->container.id);
-    struct decision decision;
-
-    if (before)
-        leasing_forget (l, before);
-    if (order->request.wait_ms > l->config->max_wait_ms)
-        order->request.wait_ms = l->config->max_wait_ms;
-    arbiter_decide (l->gpus, &l->leases, &order->request, queue_reserved_before (&l->queue, &order->request),
-                    &decision);
-    if (decision.verdict == VERDICT_GRANT)
-        grant (l, client, order, detached, &decision);
-    else if (decision.verdict == VERDICT_REFUSE || order->request.wait_ms == 0)
-        give_up (l, client, order, detached, &decision);
-    else if (!add_client (l, client, order, detached, &decision))
-        leasing_refuse (l, client, order, "too many containers wait for a GPU already (drictl status)");
-}
-
-bool
-leasing_client_waits (const struct leasing *l, const void *client)
-{
-    for (unsigned i = 0; i < QUEUE_MAX && l->queue.n[WAITER_CLIENT] > 0; i++)
-        if (l->queue.waiters[i].kind == WAITER_CLIENT && l->queue.waiters[i].client == client)
-            return true;
-    return false;
-}
-
 bool
 leasing_client_holds (const struct leasing *l, const void *client)
 {
@@ -522,16 +225,9 @@ leasing_holder (const struct leasing *l, const struct lease *lease)
 void
 leasing_client_gone (struct leasing *l, const void *client)
 {
-    bool queue_changed = false;
+    bool waited = turns_client_gone (l, client);
     unsigned i = 0;
 
-    for (unsigned j = 0; j < QUEUE_MAX; j++)
-        if (l->queue.waiters[j].kind == WAITER_CLIENT && l->queue.waiters[j].client == client) {
-            struct waiter gone = queue_take (&l->queue, &l->queue.waiters[j]);
-
-            order_finish (&gone.order);
-            queue_changed = true;
-        }
     while (i < l->leases.n) {
         struct lease *lease = &l->leases.table[l->leases.order[i]];
 
@@ -543,8 +239,8 @@ leasing_client_gone (struct leasing *l, const void *client)
         leasing_release (l, lease);
         i = 0;
     }
-    if (queue_changed)
-        run_queue (l);
+    if (waited)
+        turns_run (l);
 }
 
 /* --- deadlines --- */
@@ -570,36 +266,18 @@ expire_lease (struct leasing *l, uint64_t now, uint64_t *next)
     return false;
 }
 
-static void
-expire_client (struct leasing *l, struct waiter *w)
-{
-    struct waiter late = queue_take (&l->queue, w);
-    struct decision decision = {.verdict = VERDICT_WAIT};
-
-    (void) snprintf (decision.reason, sizeof decision.reason, "%.200s (waited %u s)", late.reason,
-                     late.order.request.wait_ms / 1000);
-    give_up (l, late.client, &late.order, late.detached, &decision);
-}
-
 static uint64_t
 on_alarm (void *userdata, uint64_t now)
 {
     struct leasing *l = userdata;
-    uint64_t next = 0;
+    uint64_t next = 0, turn;
 
-    for (unsigned i = 0; i < QUEUE_MAX; i++)
-        if (l->queue.waiters[i].kind == WAITER_CLIENT && l->queue.waiters[i].deadline <= now)
-            expire_client (l, &l->queue.waiters[i]);
+    turns_expire (l, now);
     while (expire_lease (l, now, &next))
         next = 0;
-    run_queue (l);
-    for (unsigned i = 0; i < QUEUE_MAX; i++) {
-        const struct waiter *w = &l->queue.waiters[i];
-
-        if (w->kind != WAITER_NONE && w->deadline > now && (next == 0 || w->deadline < next))
-            next = w->deadline;
-    }
-    return next;
+    turns_run (l);
+    turn = turns_next (l, now);
+    return next == 0 || (turn != 0 && turn < next) ? turn : next;
 }
 
 /* --- a container takes its grant up --- */
@@ -656,9 +334,9 @@ leasing_report (struct leasing *l, struct lease *lease, enum request_ready level
         (void) snprintf (lease->decision, sizeof lease->decision, "%s", reason);
         follow_gpus (l, lease);
     }
-    note_journal (l, recovery_report_record (lease));
+    leasing_note (l, recovery_report_record (lease));
     if (lease->gpus == 0)
-        run_queue (l);
+        turns_run (l);
 }
 
 void
@@ -669,11 +347,7 @@ leasing_gpus_changed (struct leasing *l)
     leases_foreach (&l->leases, lease) {
         follow_gpus (l, lease);
     }
-    /* What a driver said before may not hold any more.  */
-    for (unsigned i = 0; i < QUEUE_MAX; i++)
-        if (l->queue.waiters[i].kind == WAITER_PUT_OFF)
-            l->queue.waiters[i].deadline = 0;
-    run_queue (l);
+    turns_try_again (l);
 }
 
 int

@@ -57,21 +57,18 @@ int leasing_start (struct leasing *l, sd_event *event, const char *lease_root, c
 /* Leases outlive the broker: nothing is released.  */
 void leasing_finish (struct leasing *l);
 
-/* Takes the order over. answer() is called before or after this returns. Not detached: the end of the client
- * (leasing_client_gone) ends the grant, until it is active.  */
-void leasing_acquire (struct leasing *l, void *client, struct order *order, bool detached);
 void leasing_client_gone (struct leasing *l, const void *client);
 
-/* Forgets a container that was put off.  */
-void leasing_forget (struct leasing *l, struct waiter *waiter);
-
+/* Makes the lease of a decision, and answers. decision->gpus empty: a lease without a GPU, for a container
+ * that may start so. Takes the order over. Detached: nobody's end ends the grant, only its expiry.  */
+void leasing_grant (struct leasing *l, void *client, struct order *order, bool detached,
+                    const struct decision *decision);
 /* Answers with a refusal and remembers it. Takes the order over.  */
 void leasing_refuse (struct leasing *l, void *client, struct order *order, const char *reason);
 /* The refusal of a lease that the gate turned away; NULL where there is none.  */
 const struct refusal *leasing_find_turned_away (const struct leasing *l, const char *lease);
 
-/* Is an Acquire of this client in the queue, or a grant of its not taken up yet?  */
-bool leasing_client_waits (const struct leasing *l, const void *client);
+/* Has this client a grant that is not taken up yet?  */
 bool leasing_client_holds (const struct leasing *l, const void *client);
 /* The client whose end would end this grant; NULL: none.  */
 const void *leasing_holder (const struct leasing *l, const struct lease *lease);
@@ -82,8 +79,9 @@ int leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t s
 void leasing_report (struct leasing *l, struct lease *lease, enum request_ready level, bool ok,
                      const char *reason);
 void leasing_release (struct leasing *l, struct lease *lease);
-/* Its container may open no GPU any more.  */
-void leasing_revoke (struct leasing *l, struct lease *lease);
+
+/* Into the journal; where that fails, a restart finds out by itself what is lost.  */
+void leasing_note (struct leasing *l, struct writer record);
 
 /* The GPUs or the configuration changed: the queue may move.  */
 void leasing_gpus_changed (struct leasing *l);

@@ -7,9 +7,11 @@
 #include <sys/sysmacros.h>
 
 #include "../oci/cleanup.h"
+#include "follow.h"
 #include "interface.h"
 #include "layout.h"
 #include "subject.h"
+#include "turns.h"
 
 static const char service_description[] =
     "# The service that every varlink service is.\n"
@@ -147,8 +149,8 @@ acquire (struct methods *m, struct connection *c, json_t *parameters)
         leasing_refuse (m->leasing, c, &order, refused);
         return;
     }
-    leasing_acquire (m->leasing, c, &order, detached);
-    if (leasing_client_waits (m->leasing, c))
+    turns_acquire (m->leasing, c, &order, detached);
+    if (turns_client_waits (m->leasing, c))
         connection_wait (c);
 }
 
@@ -255,7 +257,7 @@ forget_put_off (struct leasing *l, const char *container)
 {
     for (struct waiter *w = queue_next (&l->queue, NULL); w; w = queue_next (&l->queue, w))
         if (w->kind != WAITER_CLIENT && container_is (&w->order.container, container)) {
-            leasing_forget (l, w);
+            turns_forget (l, w);
             return true;
         }
     return false;
@@ -301,7 +303,7 @@ release (struct methods *m, struct connection *c, json_t *parameters)
     }
     (void) snprintf (reason, sizeof reason, "%s", lease->ready ? "" : lease->verdict);
     if (json_is_true (json_object_get (parameters, "revoke"))) {
-        leasing_revoke (m->leasing, lease);
+        follow_revoke (m->leasing, lease);
         shut = lease->shut;
     }
     leasing_release (m->leasing, lease);

@@ -1,0 +1,73 @@
+#include "follow.h"
+
+#include <stdio.h>
+
+#include "scope.h"
+
+struct layout *
+follow_layout (struct leasing *l, const struct lease *lease)
+{
+    static struct layout layout;
+    struct error ignored;
+
+    return layout_make (&layout, l->gpus, lease->gpus, &lease->order, &ignored) < 0 ? NULL : &layout;
+}
+
+static bool
+is_whole (const struct leasing *l, const struct lease *lease)
+{
+    for (unsigned i = 0; i < GPUS_MAX; i++)
+        if ((lease->gpus & (1U << i)) && l->gpus->table[i].state != GPU_PRESENT)
+            return false;
+    return true;
+}
+
+/* layout NULL: no device at all.  */
+static void
+set_filter (struct leasing *l, struct lease *lease, const struct layout *layout)
+{
+    struct device_number devices[GRANT_NODES_MAX];
+    unsigned n = layout ? layout->n_nodes : 0;
+    struct error err;
+
+    for (unsigned i = 0; i < n; i++)
+        devices[i] = (struct device_number){layout->nodes[i].node.major, layout->nodes[i].node.minor};
+    lease->shut = warden_set_drm (l->warden, lease->cgroup, devices, n, &err) < 0;
+    if (lease->shut)
+        (void) fprintf (
+            stderr,
+            "container %s: its device filter does not follow its GPU, it has to be started anew: %s\n",
+            container_label (&lease->order.container), err.message);
+    else
+        scope_allow (l->event, lease->cgroup, lease->order.container.id, devices, n);
+}
+
+void
+follow_revoke (struct leasing *l, struct lease *lease)
+{
+    set_filter (l, lease, NULL);
+}
+
+/* What the directory shows is made what it should show: the number of a GPU that is gone may be another's by
+ * now, its nodes go at once and come back with it, under whatever number. The filter comes first: a directory
+ * that is right tells a broker that was killed in between that the filter is.  */
+void
+follow_gpus (struct leasing *l, struct lease *lease)
+{
+    const struct layout *layout = follow_layout (l, lease);
+    struct error err;
+
+    lease->lost = !is_whole (l, lease);
+    if (!lease->moved && layout && leasedir_shows (&l->dir, lease->id, layout))
+        return;
+    /* Without a process there is no group yet.  */
+    lease->moved = lease->pid == 0;
+    if (!lease->moved)
+        set_filter (l, lease, layout);
+    leasedir_empty (&l->dir, lease->id);
+    /* Empty, it makes the next broker try again.  */
+    if (lease->shut)
+        return;
+    if (layout && leasedir_fill (&l->dir, lease->id, layout, &err) < 0)
+        (void) fprintf (stderr, "container %s: %s\n", container_label (&lease->order.container), err.message);
+}

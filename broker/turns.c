@@ -1,0 +1,285 @@
+#include "turns.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "docker.h"
+#include "follow.h"
+#include "recovery.h"
+
+/* How long after a failure that no change of the GPUs may mend a container is tried again.  */
+static const uint64_t retry_us = 60 * UINT64_C (1000000);
+
+static bool
+may_be_put_off (const struct order *order)
+{
+    return order->request.on_failure == FAILURE_DEFER && strcmp (order->container.engine, "docker") == 0;
+}
+
+bool
+turns_put_off (struct leasing *l, struct order *order, const char *reason, bool rest)
+{
+    struct waiter waiter = {.kind = WAITER_PUT_OFF, .order = *order, .since = (int64_t) time (NULL)};
+    const struct waiter *added;
+
+    if (rest)
+        waiter.deadline = alarm_now () + retry_us;
+    (void) snprintf (waiter.reason, sizeof waiter.reason, "%s", reason);
+    added = may_be_put_off (order) ? queue_add (&l->queue, &waiter) : NULL;
+    if (!added)
+        return false;
+    order->parameters = NULL;
+    if (rest)
+        alarm_need (&l->alarm, added->deadline);
+    leasing_note (l, recovery_put_off_record (added));
+    return true;
+}
+
+void
+turns_forget (struct leasing *l, struct waiter *waiter)
+{
+    struct waiter taken = queue_take (&l->queue, waiter);
+
+    leasing_note (l, recovery_forget_record (&taken));
+    order_finish (&taken.order);
+}
+
+static struct waiter *
+add_client (struct leasing *l, void *client, struct order *order, bool detached,
+            const struct decision *decision)
+{
+    struct waiter waiter = {
+        .kind = WAITER_CLIENT,
+        .client = client,
+        .detached = detached,
+        .order = *order,
+        .since = (int64_t) time (NULL),
+        .deadline = alarm_now () + (uint64_t) order->request.wait_ms * 1000,
+        .candidates = decision->candidates,
+    };
+    struct waiter *added;
+
+    (void) snprintf (waiter.reason, sizeof waiter.reason, "%s", decision->reason);
+    added = queue_add (&l->queue, &waiter);
+    if (added)
+        alarm_need (&l->alarm, added->deadline);
+    return added;
+}
+
+static void
+on_started (void *userdata, const char *id, enum docker_answer outcome, const char *reason)
+{
+    struct leasing *l = userdata;
+    struct waiter *w = queue_find_put_off (&l->queue, id);
+
+    /* Its own Acquire has come, and has put it off again or not.  */
+    if (!w || w->kind != WAITER_STARTING)
+        return;
+    if (outcome == DOCKER_AWAY) {
+        queue_set_kind (&l->queue, w, WAITER_PUT_OFF);
+        w->deadline = alarm_now () + retry_us;
+        alarm_need (&l->alarm, w->deadline);
+        return;
+    }
+    if (outcome == DOCKER_FAILED)
+        (void) fprintf (stderr, "container %s: Docker cannot start it, and it is not tried again: %s\n",
+                        container_label (&w->order.container), reason);
+    turns_forget (l, w);
+    turns_run (l);
+}
+
+static void
+start_again (struct leasing *l, struct waiter *w)
+{
+    struct error err;
+
+    (void) fprintf (stderr, "container %s: there is a GPU for it now; asking Docker to start it\n",
+                    container_label (&w->order.container));
+    queue_set_kind (&l->queue, w, WAITER_STARTING);
+    if (docker_start (l->event, l->config->docker_socket, w->order.container.id, on_started, l, &err) < 0)
+        on_started (l, w->order.container.id, DOCKER_AWAY, err.message);
+}
+
+/* The answer to a client whose turn it is.  */
+static void
+serve_client (struct leasing *l, struct waiter *w, const struct decision *decision)
+{
+    struct waiter taken = queue_take (&l->queue, w);
+
+    if (decision->verdict == VERDICT_GRANT)
+        leasing_grant (l, taken.client, &taken.order, taken.detached, decision);
+    else
+        leasing_refuse (l, taken.client, &taken.order, decision->reason);
+}
+
+/* Returns the GPUs that those behind it do not get. One that was put off keeps nobody waiting: it may wait
+ * for days.
+ */
+static uint32_t
+take_turn (struct leasing *l, struct waiter *w, uint32_t reserved)
+{
+    bool resting = w->kind == WAITER_PUT_OFF && w->deadline > alarm_now ();
+    struct decision decision;
+
+    arbiter_decide (l->gpus, &l->leases, &w->order.request, reserved, &decision);
+    if (w->kind == WAITER_CLIENT && decision.verdict != VERDICT_WAIT) {
+        serve_client (l, w, &decision);
+        return 0;
+    }
+    if (decision.verdict == VERDICT_GRANT && !resting) {
+        if (w->kind == WAITER_PUT_OFF)
+            start_again (l, w);
+        return decision.gpus;
+    }
+    w->candidates = decision.candidates;
+    if (!resting)
+        (void) snprintf (w->reason, sizeof w->reason, "%s", decision.reason);
+    return w->kind == WAITER_CLIENT ? decision.candidates : 0;
+}
+
+/* A running container that had to start without gets what is left: its nodes appear where it looks for them.
+ * Not one whose driver failed the check.  */
+static void
+serve_without (struct leasing *l, uint32_t reserved)
+{
+    struct lease *lease;
+
+    l->some_without = false;
+    leases_foreach (&l->leases, lease) {
+        struct decision decision;
+
+        if (lease->state != LEASE_WITHOUT || lease->level != READY_AUTO)
+            continue;
+        l->some_without = true;
+        arbiter_decide (l->gpus, &l->leases, &lease->order.request, reserved, &decision);
+        if (decision.verdict != VERDICT_GRANT)
+            continue;
+        lease->gpus = decision.gpus;
+        lease->state = LEASE_ACTIVE;
+        (void) snprintf (lease->decision, sizeof lease->decision, "%s", decision.reason);
+        leasing_note (l, recovery_move_record (lease, l->gpus));
+        follow_gpus (l, lease);
+    }
+}
+
+/* Everybody in turn; whom an earlier one still waits for is reserved.  */
+void
+turns_run (struct leasing *l)
+{
+    uint32_t reserved = 0;
+
+    for (struct waiter *w = queue_next (&l->queue, NULL); w;) {
+        struct waiter at = *w;
+
+        reserved |= take_turn (l, w, reserved);
+        w = queue_next (&l->queue, &at);
+    }
+    if (l->some_without)
+        serve_without (l, reserved);
+}
+
+/* For whom waiting has no end that would help: without a GPU if it may be, later if it may be, else not at
+ * all.  */
+static void
+give_up (struct leasing *l, void *client, struct order *order, bool detached, struct decision *decision)
+{
+    char reason[sizeof decision->reason + 80];
+
+    if (order->request.on_failure == FAILURE_START_WITHOUT) {
+        decision->gpus = 0;
+        leasing_grant (l, client, order, detached, decision);
+    } else if (decision->verdict == VERDICT_WAIT && turns_put_off (l, order, decision->reason, false)) {
+        (void) snprintf (reason, sizeof reason, "%s; dri-broker will have it started when that changes",
+                         decision->reason);
+        l->answer (l->userdata, client, NULL, reason);
+    } else {
+        leasing_refuse (l, client, order, decision->reason);
+    }
+}
+
+void
+turns_acquire (struct leasing *l, void *client, struct order *order, bool detached)
+{
+    struct waiter *before = queue_find_put_off (&l->queue, order->container.id);
+    struct decision decision;
+
+    if (before)
+        turns_forget (l, before);
+    if (order->request.wait_ms > l->config->max_wait_ms)
+        order->request.wait_ms = l->config->max_wait_ms;
+    arbiter_decide (l->gpus, &l->leases, &order->request, queue_reserved_before (&l->queue, &order->request),
+                    &decision);
+    if (decision.verdict == VERDICT_GRANT)
+        leasing_grant (l, client, order, detached, &decision);
+    else if (decision.verdict == VERDICT_REFUSE || order->request.wait_ms == 0)
+        give_up (l, client, order, detached, &decision);
+    else if (!add_client (l, client, order, detached, &decision))
+        leasing_refuse (l, client, order, "too many containers wait for a GPU already (drictl status)");
+}
+
+bool
+turns_client_waits (const struct leasing *l, const void *client)
+{
+    for (unsigned i = 0; i < QUEUE_MAX && l->queue.n[WAITER_CLIENT] > 0; i++)
+        if (l->queue.waiters[i].kind == WAITER_CLIENT && l->queue.waiters[i].client == client)
+            return true;
+    return false;
+}
+
+static void
+expire_client (struct leasing *l, struct waiter *w)
+{
+    struct waiter late = queue_take (&l->queue, w);
+    struct decision decision = {.verdict = VERDICT_WAIT};
+
+    (void) snprintf (decision.reason, sizeof decision.reason, "%.200s (waited %u s)", late.reason,
+                     late.order.request.wait_ms / 1000);
+    give_up (l, late.client, &late.order, late.detached, &decision);
+}
+
+void
+turns_expire (struct leasing *l, uint64_t now)
+{
+    for (unsigned i = 0; i < QUEUE_MAX; i++)
+        if (l->queue.waiters[i].kind == WAITER_CLIENT && l->queue.waiters[i].deadline <= now)
+            expire_client (l, &l->queue.waiters[i]);
+}
+
+uint64_t
+turns_next (const struct leasing *l, uint64_t now)
+{
+    uint64_t next = 0;
+
+    for (unsigned i = 0; i < QUEUE_MAX; i++) {
+        const struct waiter *w = &l->queue.waiters[i];
+
+        if (w->kind != WAITER_NONE && w->deadline > now && (next == 0 || w->deadline < next))
+            next = w->deadline;
+    }
+    return next;
+}
+
+bool
+turns_client_gone (struct leasing *l, const void *client)
+{
+    bool waited = false;
+
+    for (unsigned i = 0; i < QUEUE_MAX; i++)
+        if (l->queue.waiters[i].kind == WAITER_CLIENT && l->queue.waiters[i].client == client) {
+            struct waiter gone = queue_take (&l->queue, &l->queue.waiters[i]);
+
+            order_finish (&gone.order);
+            waited = true;
+        }
+    return waited;
+}
+
+void
+turns_try_again (struct leasing *l)
+{
+    for (unsigned i = 0; i < QUEUE_MAX; i++)
+        if (l->queue.waiters[i].kind == WAITER_PUT_OFF)
+            l->queue.waiters[i].deadline = 0;
+    turns_run (l);
+}

@@ -1,0 +1,34 @@
+/* Whose turn it is: Acquires that wait, containers that were put off and are started when there is a GPU for
+ * them, and running ones that had to start without.  */
+#ifndef DRI_TURNS_H
+#define DRI_TURNS_H
+
+#include "leasing.h"
+
+/* Takes the order over. answer() is called before or after this returns. Not detached: the end of the client
+ * (leasing_client_gone) ends the grant, until it is active.  */
+void turns_acquire (struct leasing *l, void *client, struct order *order, bool detached);
+
+/* Everybody in turn; whom an earlier one still waits for is reserved.  */
+void turns_run (struct leasing *l);
+
+/* Has the container started later (dri.on-failure=defer): when it may have a GPU, or after a rest, where no
+ * change of the GPUs may mend what failed. Takes the order over, unless this is false: a container that
+ * cannot be put off, or too many.  */
+bool turns_put_off (struct leasing *l, struct order *order, const char *reason, bool rest);
+/* Forgets a container that was put off.  */
+void turns_forget (struct leasing *l, struct waiter *waiter);
+/* The GPUs changed: what failed before may not fail any more.  */
+void turns_try_again (struct leasing *l);
+
+/* Is an Acquire of this client in the queue?  */
+bool turns_client_waits (const struct leasing *l, const void *client);
+/* True where it was.  */
+bool turns_client_gone (struct leasing *l, const void *client);
+
+/* Gives up for those who waited long enough.  */
+void turns_expire (struct leasing *l, uint64_t now);
+/* When it has to be looked at again: CLOCK_MONOTONIC, µs; 0: never.  */
+uint64_t turns_next (const struct leasing *l, uint64_t now);
+
+#endif
