@@ -46,11 +46,11 @@ RUNTIME := oci/runtime.c oci/cmdline.c oci/log.c oci/running.c oci/supervise.c
 # What puts a grant into effect on a container that is there already.
 ATTACH  := hook/attach.c hook/device_cgroup.c hook/gate.c hook/inject.c hook/node.c hook/workload.c
 HOOK    := hook/hook.c hook/alone.c hook/ask.c hook/precreate.c hook/state.c hook/tell.c oci/cmdline.c oci/log.c $(ATTACH)
-BROKER  := broker/broker.c broker/alarm.c broker/arbiter.c broker/docker.c broker/follow.c broker/governor.c broker/gpu.c \
+BROKER  := broker/broker.c broker/alarm.c broker/arbiter.c broker/docker.c broker/fdinfo.c broker/follow.c broker/governor.c broker/gpu.c \
            broker/hotplug.c broker/interface.c \
            broker/journal.c broker/layout.c broker/lease.c broker/leasedir.c broker/leasing.c broker/message.c \
            broker/methods.c broker/process.c broker/queue.c broker/recovery.c broker/scan.c broker/scope.c \
-           broker/server.c broker/simulate.c broker/subject.c broker/turns.c broker/warden.c hook/device_cgroup.c
+           broker/server.c broker/simulate.c broker/subject.c broker/turns.c broker/usage.c broker/warden.c hook/device_cgroup.c
 DRICTL  := broker/drictl.c broker/daemon_json.c broker/explain.c broker/drictl_attach.c broker/install_docker.c broker/install_podman.c broker/print.c \
            broker/engines.c broker/status.c $(ATTACH)
 # dri-probe is dynamic, since it loads libva, but needs the C library only: it runs inside containers, with theirs.

@@ -80,7 +80,7 @@ static void
 forget_gpus (struct governor_lease *lease, uint32_t gpus)
 {
     for (uint32_t rest = gpus; rest != 0; rest &= rest - 1)
-        for (unsigned e = 0; e < GOVERNOR_ENGINES; e++)
+        for (unsigned e = 0; e < ENGINES; e++)
             forget (&lease->use[__builtin_ctz (rest)][e]);
 }
 
@@ -188,14 +188,14 @@ count (struct governor_use *use, uint64_t busy)
 }
 
 void
-governor_report (struct governor *g, unsigned i, unsigned gpu, const uint64_t busy[GOVERNOR_ENGINES])
+governor_report (struct governor *g, unsigned i, unsigned gpu, const uint64_t busy[ENGINES])
 {
     struct governor_lease *lease = &g->leases[i];
 
     if (!lease->active || !(lease->gpus & (1U << gpu)))
         return;
     lease->reported |= 1U << gpu;
-    for (unsigned e = 0; e < GOVERNOR_ENGINES; e++)
+    for (unsigned e = 0; e < ENGINES; e++)
         count (&lease->use[gpu][e], busy[e]);
 }
 
@@ -241,7 +241,7 @@ take_in (const struct governor *g, struct governor_lease *lease, float dt)
         lease->thawed = 1;
     lease->ran = 0;
     for (uint32_t rest = known; rest != 0; rest &= rest - 1)
-        for (unsigned e = 0; e < GOVERNOR_ENGINES; e++) {
+        for (unsigned e = 0; e < ENGINES; e++) {
             struct governor_use *use = &lease->use[__builtin_ctz (rest)][e];
 
             if (use->fresh > plausible_most * dt)
@@ -419,7 +419,7 @@ set_allowances (struct governor *g, uint64_t now)
         struct governor_lease *lease = &g->leases[g->order[k]];
 
         for (uint32_t rest = lease->known; rest != 0; rest &= rest - 1)
-            for (unsigned e = 0; e < GOVERNOR_ENGINES; e++) {
+            for (unsigned e = 0; e < ENGINES; e++) {
                 struct governor_use *use = &lease->use[__builtin_ctz (rest)][e];
 
                 use->allowance = lease->share > 0 ? lease->share : GOVERNOR_UNLIMITED;
@@ -427,7 +427,7 @@ set_allowances (struct governor *g, uint64_t now)
             }
     }
     for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++)
-        for (unsigned e = 0; e < GOVERNOR_ENGINES; e++)
+        for (unsigned e = 0; e < ENGINES; e++)
             judge (g, gpu, e, now);
 }
 
@@ -537,12 +537,12 @@ space_out (const struct governor *g, struct turn *turn)
 static void
 plan (struct governor *g, uint64_t now)
 {
-    struct row rows[GPUS_MAX][GOVERNOR_ENGINES];
+    struct row rows[GPUS_MAX][ENGINES];
     struct turn turns[LEASES_MAX], turn;
     unsigned n = 0;
 
     for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++)
-        for (unsigned e = 0; e < GOVERNOR_ENGINES; e++)
+        for (unsigned e = 0; e < ENGINES; e++)
             rows[gpu][e] = (struct row){.engine = &g->engines[gpu][e]};
     for (unsigned k = 0; k < g->n; k++) {
         struct governor_lease *lease = &g->leases[g->order[k]];
@@ -550,7 +550,7 @@ plan (struct governor *g, uint64_t now)
         lease->run = us (g->config.period_ms);
         turn = (struct turn){.lease = lease, .run = GOVERNOR_UNLIMITED};
         for (uint32_t rest = lease->known; rest != 0; rest &= rest - 1)
-            for (unsigned e = 0, gpu = (unsigned) __builtin_ctz (rest); e < GOVERNOR_ENGINES; e++)
+            for (unsigned e = 0, gpu = (unsigned) __builtin_ctz (rest); e < ENGINES; e++)
                 turn_consider (g, &lease->use[gpu][e], &rows[gpu][e], &turn);
         if (turn.row)
             line_up (turns, n++, &turn);
@@ -567,7 +567,7 @@ is_busy (const struct governor *g, const struct governor_lease *lease)
     float most = 0;
 
     for (uint32_t rest = lease->known; rest != 0; rest &= rest - 1)
-        for (unsigned e = 0; e < GOVERNOR_ENGINES; e++) {
+        for (unsigned e = 0; e < ENGINES; e++) {
             unsigned gpu = (unsigned) __builtin_ctz (rest);
             float use = lease->use[gpu][e].use;
 

@@ -18,19 +18,9 @@
 #include <stdint.h>
 
 #include "../oci/request.h"
+#include "fdinfo.h"
 #include "gpu.h"
 #include "lease.h"
-
-/* A driver's engines go by these names, i915's as they are; what has no name here is GOVERNOR_OTHER.  */
-enum governor_engine {
-    GOVERNOR_RENDER,
-    GOVERNOR_VIDEO,
-    GOVERNOR_VIDEO_ENHANCE,
-    GOVERNOR_COPY,
-    GOVERNOR_COMPUTE,
-    GOVERNOR_OTHER,
-    GOVERNOR_ENGINES
-};
 
 struct governor_config {
     unsigned period_ms; /* from sample to sample while there is something to do; 20 to 1000 */
@@ -77,7 +67,7 @@ struct governor_lease {
     uint32_t gpus;  /* bit set, as of struct lease */
     uint32_t known; /* those with figures in the last sample */
     uint32_t reported;
-    struct governor_use use[GPUS_MAX][GOVERNOR_ENGINES];
+    struct governor_use use[GPUS_MAX][ENGINES];
     float thawed;        /* a moving mean of the part of time not frozen */
     uint64_t ran;        /* µs thawed since the last sample */
     uint64_t since;      /* µs: frozen since */
@@ -101,7 +91,7 @@ struct governor {
     struct governor_lease leases[LEASES_MAX];
     uint16_t order[LEASES_MAX]; /* the active ones */
     unsigned n;
-    struct governor_contention engines[GPUS_MAX][GOVERNOR_ENGINES];
+    struct governor_contention engines[GPUS_MAX][ENGINES];
     uint64_t sampled, advanced, planned; /* µs */
     bool fast;                           /* the last sample asked for one a period later */
 };
@@ -122,7 +112,7 @@ void governor_dismiss (struct governor *g, unsigned i, uint64_t now);
  * of such engines (drm-engine-capacity). Clients that went stay in the sum; a lease without clients is
  * reported too. What is not reported between two samples is not known. A sum may fall for a while, as the
  * kernel allows; it is taken as it is if it does not rise again.  */
-void governor_report (struct governor *g, unsigned i, unsigned gpu, const uint64_t busy[GOVERNOR_ENGINES]);
+void governor_report (struct governor *g, unsigned i, unsigned gpu, const uint64_t busy[ENGINES]);
 
 /* Takes in what was reported and decides anew. Late calls are no harm.  */
 void governor_sample (struct governor *g, uint64_t now);

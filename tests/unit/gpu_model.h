@@ -11,7 +11,7 @@
 
 enum {
     MODEL_CLIENTS_MAX = 32,
-    MODEL_ENGINES = GPUS_MAX * GOVERNOR_ENGINES,
+    MODEL_ENGINES = GPUS_MAX * ENGINES,
     STEP = 100 /* µs */,
     QUEUE_MOST = 64,
     ARRIVED_MOST = 4096
@@ -26,7 +26,7 @@ struct pattern {
     enum request_class class;
     unsigned share; /* percent; 0: none */
     unsigned gpu;
-    enum governor_engine engine, then; /* each job on this one, and then on that; the same: only once */
+    enum engine engine, then; /* each job on this one, and then on that; the same: only once */
     uint64_t job, then_job;
     unsigned depth;       /* jobs that it submits ahead */
     uint64_t every;       /* a job comes at this interval; 0: always one to do */
@@ -52,8 +52,8 @@ struct client {
     unsigned arrived_at;
     unsigned n, second; /* submitted and not done; of them at the second engine (the oldest ones) */
     uint64_t second_left;
-    uint64_t busy[GOVERNOR_ENGINES];    /* µs */
-    uint64_t counted[GOVERNOR_ENGINES]; /* µs, as the driver tells */
+    uint64_t busy[ENGINES];    /* µs */
+    uint64_t counted[ENGINES]; /* µs, as the driver tells */
     uint64_t jobs, dropped;
     uint64_t delay, delay_most; /* of all jobs, from arrival to end */
     uint64_t frozen_since, frozen_most;
@@ -86,7 +86,7 @@ static struct governor governor;
 static unsigned
 engine_of (const struct pattern *p, bool second)
 {
-    return p->gpu * GOVERNOR_ENGINES + (second ? p->then : p->engine);
+    return p->gpu * ENGINES + (second ? p->then : p->engine);
 }
 
 UNUSED static void
@@ -208,9 +208,9 @@ static void
 model_run (struct model *m, struct client *c, uint64_t *left, unsigned engine)
 {
     *left = *left > STEP ? *left - STEP : 0;
-    c->busy[engine % GOVERNOR_ENGINES] += STEP;
+    c->busy[engine % ENGINES] += STEP;
     if (!c->pattern.lagging)
-        c->counted[engine % GOVERNOR_ENGINES] += STEP;
+        c->counted[engine % ENGINES] += STEP;
     if (*left > 0)
         return;
     m->engines[engine].turn = 0;
@@ -272,12 +272,12 @@ model_membership (struct model *m)
 static void
 model_report (struct model *m)
 {
-    uint64_t ns[GOVERNOR_ENGINES];
+    uint64_t ns[ENGINES];
 
     for (unsigned i = 0; i < m->n; i++) {
         const struct client *c = &m->clients[i];
 
-        for (unsigned e = 0; e < GOVERNOR_ENGINES; e++)
+        for (unsigned e = 0; e < ENGINES; e++)
             ns[e] = c->counted[e] * 1000;
         if (c->admitted && !c->pattern.unknown)
             governor_report (&governor, i, c->pattern.gpu, ns);
@@ -464,15 +464,15 @@ struct scenario {
 
 #define CAMERAS(work)                                                                                        \
     {                                                                                                        \
-        .name = "cameras", .class = CLASS_REALTIME, .engine = GOVERNOR_VIDEO, .job = (work), .every = 33333  \
+        .name = "cameras", .class = CLASS_REALTIME, .engine = ENGINE_VIDEO, .job = (work), .every = 33333    \
     }
 #define STREAM(...)                                                                                          \
     {                                                                                                        \
-        .name = "stream", .class = CLASS_INTERACTIVE, .engine = GOVERNOR_VIDEO, __VA_ARGS__                  \
+        .name = "stream", .class = CLASS_INTERACTIVE, .engine = ENGINE_VIDEO, __VA_ARGS__                    \
     }
 #define BATCH(...)                                                                                           \
     {                                                                                                        \
-        .name = "batch", .class = CLASS_BATCH, .engine = GOVERNOR_VIDEO, __VA_ARGS__                         \
+        .name = "batch", .class = CLASS_BATCH, .engine = ENGINE_VIDEO, __VA_ARGS__                           \
     }
 
 /* Contention without ceilings.  */
@@ -503,14 +503,14 @@ UNUSED static const struct scenario contended[] = {
      MS (1),
      {{.name = "game",
        .class = CLASS_REALTIME,
-       .engine = GOVERNOR_VIDEO,
+       .engine = ENGINE_VIDEO,
        .job = 8000,
        .every = 16667,
        .drop = 2},
       BATCH (.job = 5000, .copies = 3)}},
     {"realtime without end, a batch job",
      MS (1),
-     {{.name = "endless", .class = CLASS_REALTIME, .engine = GOVERNOR_VIDEO, .job = 4000},
+     {{.name = "endless", .class = CLASS_REALTIME, .engine = ENGINE_VIDEO, .job = 4000},
       BATCH (.job = 5000)}},
     {"a stream, two batch jobs", MS (1), {STREAM (.job = 5000), BATCH (.job = 5000, .copies = 2)}},
     {"a stream at its pace, five batch jobs",
@@ -527,7 +527,7 @@ UNUSED static const struct scenario hard[] = {
      MS (1),
      {{.name = "motion",
        .class = CLASS_REALTIME,
-       .engine = GOVERNOR_VIDEO,
+       .engine = ENGINE_VIDEO,
        .job = 4000,
        .every = 8000,
        .on = MS (500),
@@ -537,7 +537,7 @@ UNUSED static const struct scenario hard[] = {
      MS (1),
      {{.name = "waiting",
        .class = CLASS_REALTIME,
-       .engine = GOVERNOR_VIDEO,
+       .engine = ENGINE_VIDEO,
        .job = 20000,
        .depth = 1,
        .think = 10000},

@@ -111,7 +111,7 @@ test_unknown_realtime_throttles_nobody (void **state)
     (void) model_add (&model, (struct pattern) BATCH (.job = 5000, .copies = 2));
     (void) model_add (&model, (struct pattern){.name = "cameras",
                                                .class = CLASS_REALTIME,
-                                               .engine = GOVERNOR_VIDEO,
+                                               .engine = ENGINE_VIDEO,
                                                .job = 13000,
                                                .every = 33333,
                                                .unknown = true});
@@ -123,7 +123,7 @@ test_unknown_realtime_throttles_nobody (void **state)
 static void
 test_figures_come_and_go (void **state)
 {
-    uint64_t busy[GOVERNOR_ENGINES] = {[GOVERNOR_VIDEO] = UINT64_C (7200000000000)}, now = SECONDS (5);
+    uint64_t busy[ENGINES] = {[ENGINE_VIDEO] = UINT64_C (7200000000000)}, now = SECONDS (5);
 
     (void) state;
     governor_admit (&governor, 0, CLASS_BATCH, 10, 1, now);
@@ -133,7 +133,7 @@ test_figures_come_and_go (void **state)
         if (k == 0)
             assert_false (lease (0)->frozen || lease (0)->until);
         now += MS (100);
-        busy[GOVERNOR_VIDEO] += 90000000;
+        busy[ENGINE_VIDEO] += 90000000;
     }
     assert_true (lease (0)->frozen);
     governor_sample (&governor, now);
@@ -151,29 +151,29 @@ test_figures_come_and_go (void **state)
 static void
 test_counters_that_go_back (void **state)
 {
-    uint64_t busy[GOVERNOR_ENGINES] = {0}, now = SECONDS (5);
+    uint64_t busy[ENGINES] = {0}, now = SECONDS (5);
 
     (void) state;
     governor_admit (&governor, 0, CLASS_BATCH, 15, 1, now);
     for (unsigned k = 0; k < 199; k++) {
-        uint64_t told[GOVERNOR_ENGINES] = {[GOVERNOR_VIDEO] = busy[GOVERNOR_VIDEO]};
+        uint64_t told[ENGINES] = {[ENGINE_VIDEO] = busy[ENGINE_VIDEO]};
 
         if (k % 5 == 4)
-            told[GOVERNOR_VIDEO] /= 2;
+            told[ENGINE_VIDEO] /= 2;
         governor_report (&governor, 0, 0, told);
         governor_sample (&governor, now);
-        assert_true (lease (0)->use[0][GOVERNOR_VIDEO].use < 0.2F);
+        assert_true (lease (0)->use[0][ENGINE_VIDEO].use < 0.2F);
         now += MS (100);
-        busy[GOVERNOR_VIDEO] += 10000000;
+        busy[ENGINE_VIDEO] += 10000000;
     }
-    assert_true (lease (0)->use[0][GOVERNOR_VIDEO].use > 0.07F);
+    assert_true (lease (0)->use[0][ENGINE_VIDEO].use > 0.07F);
 }
 
 /* One that does not come back counts from where it is: a ceiling cannot be dodged so.  */
 static void
 test_counters_that_start_again (void **state)
 {
-    uint64_t busy[GOVERNOR_ENGINES] = {[GOVERNOR_VIDEO] = SECONDS (1000000)}, now = SECONDS (5);
+    uint64_t busy[ENGINES] = {[ENGINE_VIDEO] = SECONDS (1000000)}, now = SECONDS (5);
 
     (void) state;
     governor_admit (&governor, 0, CLASS_BATCH, 15, 1, now);
@@ -181,9 +181,9 @@ test_counters_that_start_again (void **state)
         governor_report (&governor, 0, 0, busy);
         governor_sample (&governor, now);
         now += MS (100);
-        busy[GOVERNOR_VIDEO] = k == 3 ? 0 : busy[GOVERNOR_VIDEO] + 90000000;
+        busy[ENGINE_VIDEO] = k == 3 ? 0 : busy[ENGINE_VIDEO] + 90000000;
     }
-    assert_true (lease (0)->use[0][GOVERNOR_VIDEO].use > 0.5F);
+    assert_true (lease (0)->use[0][ENGINE_VIDEO].use > 0.5F);
     assert_true (lease (0)->frozen);
 }
 
@@ -191,7 +191,7 @@ test_counters_that_start_again (void **state)
 static void
 test_counters_that_jump (void **state)
 {
-    uint64_t busy[GOVERNOR_ENGINES] = {0}, now = SECONDS (5);
+    uint64_t busy[ENGINES] = {0}, now = SECONDS (5);
 
     (void) state;
     governor_admit (&governor, 0, CLASS_BATCH, 15, 1, now);
@@ -200,7 +200,7 @@ test_counters_that_jump (void **state)
         governor_sample (&governor, now);
         assert_false (lease (0)->frozen);
         now += MS (100);
-        busy[GOVERNOR_VIDEO] += k == 5 ? UINT64_C (1) << 62 : 1000000;
+        busy[ENGINE_VIDEO] += k == 5 ? UINT64_C (1) << 62 : 1000000;
     }
 }
 
@@ -210,7 +210,7 @@ test_counters_that_jump (void **state)
 static void
 test_debts_have_an_end (void **state)
 {
-    uint64_t busy[GOVERNOR_ENGINES] = {0}, now = SECONDS (5), free_at = 0;
+    uint64_t busy[ENGINES] = {0}, now = SECONDS (5), free_at = 0;
 
     (void) state;
     governor_admit (&governor, 0, CLASS_BATCH, 10, 1, now);
@@ -222,7 +222,7 @@ test_debts_have_an_end (void **state)
         else if (free_at == 0)
             free_at = now;
         now += governor.sample_at - now;
-        busy[GOVERNOR_VIDEO] += k == 10 ? 900000000 : k < 10 ? 20000000 : 0;
+        busy[ENGINE_VIDEO] += k == 10 ? 900000000 : k < 10 ? 20000000 : 0;
     }
     assert_in_range (free_at, SECONDS (7), SECONDS (6) + MS (model.config.frozen_ms + 400));
 }
@@ -291,14 +291,14 @@ test_ceiling_of_two_engines (void **state)
     uint64_t video, render;
 
     (void) state;
-    (void) model_add (&model, (struct pattern) STREAM (.share = 30, .job = 3000, .then = GOVERNOR_RENDER,
-                                                       .then_job = 6000));
+    (void) model_add (
+        &model, (struct pattern) STREAM (.share = 30, .job = 3000, .then = ENGINE_RENDER, .then_job = 6000));
     model_go (&model, SECONDS (3));
-    video = model.clients[0].busy[GOVERNOR_VIDEO];
-    render = model.clients[0].busy[GOVERNOR_RENDER];
+    video = model.clients[0].busy[ENGINE_VIDEO];
+    render = model.clients[0].busy[ENGINE_RENDER];
     model_go (&model, SECONDS (10));
-    assert_in_range (model.clients[0].busy[GOVERNOR_RENDER] - render, MS (2700), MS (3300));
-    assert_in_range (model.clients[0].busy[GOVERNOR_VIDEO] - video, MS (1300), MS (1700));
+    assert_in_range (model.clients[0].busy[ENGINE_RENDER] - render, MS (2700), MS (3300));
+    assert_in_range (model.clients[0].busy[ENGINE_VIDEO] - video, MS (1300), MS (1700));
 }
 
 /* Several with ceilings on one engine, and one without: theirs are held, and the rest is his.  */
@@ -426,11 +426,11 @@ test_other_engines (void **state)
 
     (void) state;
     (void) model_add (&model, (struct pattern) CAMERAS (20000));
-    (void) model_add (&model, (struct pattern){.class = CLASS_BATCH, .engine = GOVERNOR_RENDER, .job = 5000});
+    (void) model_add (&model, (struct pattern){.class = CLASS_BATCH, .engine = ENGINE_RENDER, .job = 5000});
+    (void) model_add (&model,
+                      (struct pattern){.class = CLASS_BATCH, .engine = ENGINE_VIDEO, .gpu = 15, .job = 5000});
     (void) model_add (
-        &model, (struct pattern){.class = CLASS_BATCH, .engine = GOVERNOR_VIDEO, .gpu = 15, .job = 5000});
-    (void) model_add (
-        &model, (struct pattern){.class = CLASS_REALTIME, .engine = GOVERNOR_COPY, .gpu = 15, .job = 5000});
+        &model, (struct pattern){.class = CLASS_REALTIME, .engine = ENGINE_COPY, .gpu = 15, .job = 5000});
     f = model_measure (&model, 3, 10);
     assert_true (f.switches == 0);
 }
@@ -441,7 +441,7 @@ test_decay (void **state)
 {
     (void) state;
     (void) model_add (&model, (struct pattern){.class = CLASS_REALTIME,
-                                               .engine = GOVERNOR_VIDEO,
+                                               .engine = ENGINE_VIDEO,
                                                .job = 13000,
                                                .every = 33333,
                                                .on = SECONDS (5),
@@ -451,7 +451,7 @@ test_decay (void **state)
     model_go (&model, SECONDS (5));
     assert_true (model.clients[1].switches > 10);
     model_go (&model, MS (1500)); /* less than hold_ms: a pause */
-    assert_true (governor.engines[0][GOVERNOR_VIDEO].contended);
+    assert_true (governor.engines[0][ENGINE_VIDEO].contended);
     model_go (&model, MS (1500));
     model_settle (&model);
     model_go (&model, SECONDS (2));
@@ -489,13 +489,13 @@ test_late_samples (void **state)
 static void
 test_full_tables (void **state)
 {
-    uint64_t now = SECONDS (5), busy[GOVERNOR_ENGINES];
+    uint64_t now = SECONDS (5), busy[ENGINES];
 
     (void) state;
     for (unsigned i = 0; i < LEASES_MAX; i++)
         governor_admit (&governor, i, (enum request_class) (i % 3), i % 2 ? 40 : 0, 0xffff, now);
     for (unsigned k = 1; k <= 30; k++) {
-        for (unsigned e = 0; e < GOVERNOR_ENGINES; e++)
+        for (unsigned e = 0; e < ENGINES; e++)
             busy[e] = k * UINT64_C (100000000) / LEASES_MAX;
         for (unsigned i = 0; i < LEASES_MAX; i++)
             for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++)
@@ -506,7 +506,7 @@ test_full_tables (void **state)
             if (i % 3 == CLASS_REALTIME)
                 assert_false (lease (i)->frozen);
     }
-    assert_true (governor.engines[15][GOVERNOR_OTHER].contended);
+    assert_true (governor.engines[15][ENGINE_OTHER].contended);
     for (unsigned i = 0; i < LEASES_MAX; i++)
         governor_dismiss (&governor, (i * 7) % LEASES_MAX, now);
     assert_int_equal (governor.n, 0);
@@ -523,8 +523,8 @@ test_places_are_used_again (void **state)
     governor_dismiss (&governor, 0, model.now);
     governor_admit (&governor, 0, CLASS_INTERACTIVE, 10, 1, model.now);
     assert_false (lease (0)->frozen);
-    assert_true (lease (0)->use[0][GOVERNOR_VIDEO].debt == 0);
-    assert_true (lease (0)->use[0][GOVERNOR_VIDEO].use == 0);
+    assert_true (lease (0)->use[0][ENGINE_VIDEO].debt == 0);
+    assert_true (lease (0)->use[0][ENGINE_VIDEO].use == 0);
 }
 
 /* --- whatever comes --- */
@@ -536,7 +536,7 @@ random_pattern (struct rng *rng)
     struct pattern p = {.name = "any",
                         .class = any[rng_below (rng, 4)],
                         .gpu = rng_below (rng, 2),
-                        .engine = rng_below (rng, 2) ? GOVERNOR_VIDEO : GOVERNOR_RENDER,
+                        .engine = rng_below (rng, 2) ? ENGINE_VIDEO : ENGINE_RENDER,
                         .job = 500 + rng_below (rng, 15000),
                         .depth = 1 + rng_below (rng, 4),
                         .unknown = rng_below (rng, 10) == 0,

@@ -1,0 +1,213 @@
+#include "usage.h"
+
+#include <string.h>
+
+static const uint64_t rate_ns = UINT64_C (1000000000);
+
+static struct usage_clients *
+before (struct usage *usage)
+{
+    return &usage->rounds[!usage->current];
+}
+
+static bool
+is_at (const struct usage_clients *clients, uint16_t slot, unsigned gpu, uint64_t id)
+{
+    const struct usage_client *c = &clients->table[slot - 1U];
+
+    return c->gpu == gpu && c->id == id;
+}
+
+/* The place of the client, or where it would be. There are more places than clients.  */
+static uint16_t *
+slot_of (struct usage_clients *clients, unsigned gpu, uint64_t id)
+{
+    uint64_t mixed = (id * GPUS_MAX + gpu) * UINT64_C (0x9e3779b97f4a7c15);
+    size_t i = mixed >> 40;
+
+    while (clients->hash[i % USAGE_HASH] != 0 && !is_at (clients, clients->hash[i % USAGE_HASH], gpu, id))
+        i++;
+    return &clients->hash[i % USAGE_HASH];
+}
+
+static struct usage_client *
+find (struct usage_clients *clients, unsigned gpu, uint64_t id)
+{
+    uint16_t slot = *slot_of (clients, gpu, id);
+
+    return slot ? &clients->table[slot - 1U] : NULL;
+}
+
+void
+usage_begin (struct usage *usage, uint64_t now)
+{
+    struct usage_clients *clients;
+
+    usage->current = !usage->current;
+    clients = &usage->rounds[usage->current];
+    clients->n = 0;
+    memset (clients->hash, 0, sizeof clients->hash);
+    usage->now = now;
+    usage->round++;
+    usage->missed = false;
+}
+
+void
+usage_look_at (struct usage *usage, unsigned lease, uint32_t gpus)
+{
+    struct usage_lease *l = &usage->leases[lease];
+
+    if (l->looked && l->round + 1 != usage->round) {
+        l->looked = 0;
+        memset (l->marks, 0, sizeof l->marks);
+    }
+    l->round = usage->round;
+    l->gpus = gpus;
+    for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++) {
+        struct usage_sum *sum = &l->sums[gpu];
+
+        if ((gpus & (1U << gpu)) == 0)
+            continue;
+        sum->clients = 0;
+        sum->memory = sum->resident = 0;
+    }
+}
+
+static uint64_t
+larger (uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Seen again, in another file.  */
+static void
+merge (struct usage_client *c, const struct fdinfo *info)
+{
+    for (unsigned i = 0; i < ENGINES; i++) {
+        c->engines[i].known |= info->engines[i].known;
+        c->engines[i].busy = larger (c->engines[i].busy, info->engines[i].busy);
+        c->engines[i].total = larger (c->engines[i].total, info->engines[i].total);
+    }
+    c->memory = larger (c->memory, info->memory);
+    c->resident = larger (c->resident, info->resident);
+}
+
+void
+usage_add (struct usage *usage, unsigned lease, unsigned gpu, const struct fdinfo *info)
+{
+    struct usage_clients *clients = &usage->rounds[usage->current];
+    struct usage_sum *sum = &usage->leases[lease].sums[gpu];
+    uint16_t *slot = slot_of (clients, gpu, info->client);
+    struct usage_client *c;
+
+    sum->has_memory |= info->has_memory;
+    if (*slot) {
+        merge (&clients->table[*slot - 1U], info);
+        return;
+    }
+    if (clients->n == USAGE_CLIENTS_MAX) {
+        usage->missed = true;
+        return;
+    }
+    c = &clients->table[clients->n++];
+    *slot = (uint16_t) clients->n;
+    *c = (struct usage_client){.id = info->client,
+                               .lease = (uint16_t) lease,
+                               .gpu = (uint8_t) gpu,
+                               .memory = info->memory,
+                               .resident = info->resident};
+    memcpy (c->engines, info->engines, sizeof c->engines);
+    sum->clients++;
+}
+
+/* What a client did since the look before, in ns. Cycles are parts of those that went by meanwhile.  */
+static uint64_t
+progress (const struct fdinfo_engine *then, struct fdinfo_engine *now, uint64_t passed)
+{
+    uint64_t busy;
+
+    if (now->busy <= then->busy) {
+        now->busy = then->busy;
+        return 0;
+    }
+    busy = now->busy - then->busy;
+    if (now->total == 0)
+        return busy / now->capacity;
+    if (now->total <= then->total || then->total == 0)
+        return 0;
+    return (uint64_t) ((double) busy / (double) (now->total - then->total) / now->capacity * (double) passed);
+}
+
+static void
+count (struct usage *usage, struct usage_client *c)
+{
+    const struct usage_lease *lease = &usage->leases[c->lease];
+    struct usage_sum *sum = &usage->leases[c->lease].sums[c->gpu];
+    const struct usage_client *then = find (before (usage), c->gpu, c->id);
+    static const struct usage_client unseen;
+
+    sum->memory += c->memory;
+    sum->resident += c->resident;
+    for (unsigned i = 0; i < ENGINES; i++) {
+        if (!c->engines[i].known)
+            continue;
+        sum->known[i] = true;
+        if (lease->looked)
+            sum->busy[i] += progress (then ? &then->engines[i] : &unseen.engines[i], &c->engines[i],
+                                      usage->now - lease->looked);
+    }
+}
+
+/* A rate begins at the older mark, which is thrown away when the newer one is old enough to take its place.
+ */
+static void
+set_marks (struct usage_lease *lease, unsigned gpu, uint64_t now)
+{
+    struct usage_mark *marks = lease->marks[gpu];
+    const struct usage_sum *sum = &lease->sums[gpu];
+
+    if (marks[1].at != 0 && now - marks[1].at < rate_ns)
+        return;
+    marks[0] = marks[1];
+    marks[1].at = now;
+    memcpy (marks[1].busy, sum->busy, sizeof sum->busy);
+}
+
+void
+usage_end (struct usage *usage)
+{
+    struct usage_clients *clients = &usage->rounds[usage->current];
+
+    for (unsigned i = 0; i < clients->n; i++)
+        count (usage, &clients->table[i]);
+    for (unsigned i = 0; i < LEASES_MAX; i++) {
+        struct usage_lease *lease = &usage->leases[i];
+
+        if (lease->round != usage->round)
+            continue;
+        lease->looked = usage->now;
+        for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++)
+            if (lease->gpus & (1U << gpu))
+                set_marks (lease, gpu, usage->now);
+    }
+}
+
+void
+usage_forget (struct usage *usage, unsigned lease)
+{
+    usage->leases[lease] = (struct usage_lease){.looked = 0};
+}
+
+double
+usage_rate (const struct usage *usage, unsigned lease, unsigned gpu, enum engine engine)
+{
+    const struct usage_lease *l = &usage->leases[lease];
+    const struct usage_sum *sum = &l->sums[gpu];
+    const struct usage_mark *since = &l->marks[gpu][l->marks[gpu][0].at == 0];
+    double rate;
+
+    if (!sum->known[engine] || since->at == 0 || l->looked <= since->at)
+        return -1;
+    rate = (double) (sum->busy[engine] - since->busy[engine]) / (double) (l->looked - since->at);
+    return rate > 1 ? 1 : rate;
+}

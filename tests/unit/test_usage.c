@@ -1,0 +1,261 @@
+/* Counters of clients become figures of leases. Expected figures are worked out by hand.  */
+#include "testing.h"
+
+#include "broker/usage.h"
+
+#define S UINT64_C (1000000000)
+
+static struct usage *usage;
+
+#define with_usage(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+
+static int
+setup (void **state)
+{
+    (void) state;
+    usage = calloc (1, sizeof *usage);
+    return usage ? 0 : -1;
+}
+
+static int
+teardown (void **state)
+{
+    (void) state;
+    free (usage);
+    return 0;
+}
+
+static void
+begin (double at)
+{
+    usage_begin (usage, (uint64_t) (at * (double) S) + 1);
+    usage_look_at (usage, 0, 1);
+}
+
+static void
+add (unsigned lease, uint64_t client, uint64_t render, uint64_t total, unsigned capacity)
+{
+    struct fdinfo info = {.client = client, .has_memory = true, .memory = 200, .resident = 100};
+
+    info.engines[ENGINE_RENDER] =
+        (struct fdinfo_engine){.known = true, .capacity = capacity, .busy = render, .total = total};
+    usage_add (usage, lease, 0, &info);
+}
+
+/* One look at lease 0 with one client.  */
+static void
+look (double at, uint64_t client, uint64_t render)
+{
+    begin (at);
+    add (0, client, render, 0, 1);
+    usage_end (usage);
+}
+
+static uint64_t
+busy (void)
+{
+    return usage->leases[0].sums[0].busy[ENGINE_RENDER];
+}
+
+static void
+assert_rate (double wanted)
+{
+    double got = usage_rate (usage, 0, 0, ENGINE_RENDER);
+
+    if (got < wanted - 0.001 || got > wanted + 0.001)
+        fail_msg ("rate %f, not %f", got, wanted);
+}
+
+static void
+what_was_before_the_first_look_does_not_count (void **state)
+{
+    (void) state;
+    look (0, 7, 5 * S);
+    assert_int_equal (busy (), 0);
+    assert_rate (-1);
+    look (1, 7, 5 * S + S / 4);
+    assert_int_equal (busy (), S / 4);
+    assert_rate (0.25);
+}
+
+static void
+a_client_that_came_counts_whole (void **state)
+{
+    (void) state;
+    look (0, 7, 5 * S);
+    begin (1);
+    add (0, 7, 5 * S, 0, 1);
+    add (0, 8, S / 2, 0, 1);
+    usage_end (usage);
+    assert_int_equal (busy (), S / 2);
+    assert_int_equal (usage->leases[0].sums[0].clients, 2);
+    assert_int_equal (usage->leases[0].sums[0].memory, 400);
+    assert_int_equal (usage->leases[0].sums[0].resident, 200);
+}
+
+static void
+what_a_client_did_stays_when_it_goes (void **state)
+{
+    (void) state;
+    look (0, 7, 0);
+    look (1, 7, S / 2);
+    begin (2);
+    usage_end (usage);
+    assert_int_equal (busy (), S / 2);
+    assert_int_equal (usage->leases[0].sums[0].clients, 0);
+    assert_int_equal (usage->leases[0].sums[0].resident, 0);
+}
+
+static void
+a_client_in_two_files_counts_once (void **state)
+{
+    (void) state;
+    look (0, 7, 0);
+    begin (1);
+    add (0, 7, S / 4, 0, 1);
+    add (0, 7, S / 2, 0, 1);
+    add (0, 7, S / 8, 0, 1);
+    usage_end (usage);
+    assert_int_equal (busy (), S / 2);
+    assert_int_equal (usage->leases[0].sums[0].clients, 1);
+    assert_int_equal (usage->leases[0].sums[0].resident, 100);
+}
+
+/* The same number on another GPU is another client.  */
+static void
+client_ids_are_of_a_gpu (void **state)
+{
+    struct fdinfo info = {.client = 7};
+
+    (void) state;
+    usage_begin (usage, S);
+    usage_look_at (usage, 0, 3);
+    usage_add (usage, 0, 0, &info);
+    usage_add (usage, 0, 1, &info);
+    usage_end (usage);
+    assert_int_equal (usage->leases[0].sums[0].clients, 1);
+    assert_int_equal (usage->leases[0].sums[1].clients, 1);
+}
+
+/* The kernel allows a counter to fall for a while; it must not count twice when it rises again.  */
+static void
+a_counter_that_falls_is_no_progress (void **state)
+{
+    (void) state;
+    look (0, 7, 0);
+    look (1, 7, S);
+    look (2, 7, S / 2);
+    assert_int_equal (busy (), S);
+    look (3, 7, S + S / 10);
+    assert_int_equal (busy (), S + S / 10);
+}
+
+static void
+several_engines_of_a_kind_are_one_whole (void **state)
+{
+    (void) state;
+    begin (0);
+    add (0, 7, 0, 0, 2);
+    usage_end (usage);
+    begin (1);
+    add (0, 7, S, 0, 2);
+    usage_end (usage);
+    assert_rate (0.5);
+}
+
+/* 300 of 1000 cycles in two seconds are 0.6 s.  */
+static void
+cycles_are_parts_of_the_time_passed (void **state)
+{
+    (void) state;
+    begin (0);
+    add (0, 7, 500, 10000, 1);
+    usage_end (usage);
+    begin (2);
+    add (0, 7, 800, 11000, 1);
+    usage_end (usage);
+    assert_in_range (busy (), 6 * S / 10 - 1000, 6 * S / 10 + 1000);
+    assert_rate (0.3);
+    begin (3);
+    add (0, 7, 900, 11000, 1); /* the GPU slept: no cycle went by */
+    usage_end (usage);
+    assert_in_range (busy (), 6 * S / 10 - 1000, 6 * S / 10 + 1000);
+}
+
+/* At 10 looks a second the rate is of the last second or two: half busy, then all of it.  */
+static void
+the_rate_is_of_the_last_seconds (void **state)
+{
+    uint64_t sum = 0;
+
+    (void) state;
+    for (unsigned i = 0; i <= 60; i++) {
+        look (i / 10.0, 7, sum);
+        if (i == 29)
+            assert_rate (0.5);
+        sum += i < 30 ? S / 20 : S / 10;
+    }
+    assert_rate (1);
+}
+
+static void
+a_lease_left_out_of_a_round_starts_anew (void **state)
+{
+    (void) state;
+    look (0, 7, 0);
+    usage_begin (usage, 1 * S);
+    usage_end (usage);
+    look (2, 7, 9 * S);
+    assert_int_equal (busy (), 0);
+    assert_rate (-1);
+    look (3, 7, 9 * S + S / 2);
+    assert_rate (0.5);
+}
+
+static void
+a_place_that_is_another_s_begins_at_nothing (void **state)
+{
+    (void) state;
+    look (0, 7, 0);
+    look (1, 7, S);
+    usage_forget (usage, 0);
+    look (2, 9, 5 * S);
+    assert_int_equal (busy (), 0);
+    assert_rate (-1);
+}
+
+static void
+more_clients_than_fit_are_told (void **state)
+{
+    (void) state;
+    begin (0);
+    for (uint64_t i = 0; i < USAGE_CLIENTS_MAX; i++)
+        add (0, i << 32, 0, 0, 1);
+    assert_false (usage->missed);
+    add (0, 1, 0, 0, 1);
+    assert_true (usage->missed);
+    add (0, 5 << 20, 0, 0, 1);
+    usage_end (usage);
+    assert_int_equal (usage->leases[0].sums[0].clients, USAGE_CLIENTS_MAX);
+}
+
+int
+main (void)
+{
+    const struct CMUnitTest tests[] = {
+        with_usage (what_was_before_the_first_look_does_not_count),
+        with_usage (a_client_that_came_counts_whole),
+        with_usage (what_a_client_did_stays_when_it_goes),
+        with_usage (a_client_in_two_files_counts_once),
+        with_usage (client_ids_are_of_a_gpu),
+        with_usage (a_counter_that_falls_is_no_progress),
+        with_usage (several_engines_of_a_kind_are_one_whole),
+        with_usage (cycles_are_parts_of_the_time_passed),
+        with_usage (the_rate_is_of_the_last_seconds),
+        with_usage (a_lease_left_out_of_a_round_starts_anew),
+        with_usage (a_place_that_is_another_s_begins_at_nothing),
+        with_usage (more_clients_than_fit_are_told),
+    };
+
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
