@@ -538,10 +538,10 @@ console_socket ()
 	quick_bundle b true
 	opt_in "$bundle"
 	in_background "$BUILD/dri-runtime" --dri-oci-runtime "$runtime" run --bundle "$bundle" b >"$scratch/out"
-	wait_until 5 has_line "$scratch/out" ready
+	wait_until 20 has_line "$scratch/out" ready
 	for signal in $signals; do
 		kill -s "$signal" "$background"
-		wait_until 5 has_line "$scratch/out" "$signal"
+		wait_until 20 has_line "$scratch/out" "$signal"
 	done
 	assert_equal "$(wc -l <"$scratch/out")" 12
 }
