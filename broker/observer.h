@@ -1,0 +1,54 @@
+/* Reads what the DRM clients in control groups tell of themselves, in a child that may read /proc of all
+ * processes (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH), and do nothing else. The broker asks and goes on;
+ * processes outside of these groups are never looked at.  */
+#ifndef DRI_OBSERVER_H
+#define DRI_OBSERVER_H
+
+#include <systemd/sd-event.h>
+
+#include "../hook/cgroup.h"
+#include "../oci/error.h"
+#include "fdinfo.h"
+
+enum { OBSERVED_GROUPS_MAX = 256, OBSERVED_CLIENTS_MAX = 4096 };
+
+struct observed_group {
+    unsigned tag; /* the asker's own */
+    char cgroup[CGROUP_PATH_MAX];
+};
+
+struct observed_client {
+    unsigned tag;
+    struct fdinfo info;
+};
+
+struct observation {
+    unsigned n_groups;
+    struct observed_group groups[OBSERVED_GROUPS_MAX];
+    unsigned n_clients;
+    bool more; /* than there is room for, or than one look may take */
+    struct observed_client clients[OBSERVED_CLIENTS_MAX];
+};
+
+/* clients: as many as n_clients, of groups that were asked for, the same one as often as it was seen. Its
+ * texts are as the kernel printed them.  */
+typedef void observer_done (void *userdata, const struct observed_client *clients, unsigned n, bool more);
+
+struct observer {
+    int fd;                     /* owned */
+    struct observation *shared; /* with the child, mapped; its word is checked */
+    bool asked;
+    observer_done *done;
+    void *userdata;
+};
+
+/* simulated: an open file NAME.fdinfo stands in for one of a DRM device: what it holds is its fdinfo. Forks;
+ * see child.h.  */
+int observer_start (struct observer *observer, bool simulated, struct error *err);
+int observer_watch (struct observer *observer, sd_event *event, struct error *err);
+
+/* Fill in observer->shared's groups, then ask: done is called once, later. Only while no answer is due
+ * (observer->asked).  */
+int observer_ask (struct observer *observer, struct error *err);
+
+#endif
