@@ -6,6 +6,7 @@ MANDIR      ?= $(PREFIX)/share/man
 DOCDIR      ?= $(PREFIX)/share/doc/dri-broker
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+UDEVDIR     ?= $(PREFIX)/lib/udev/rules.d
 COMPDIR     ?= $(PREFIX)/share/bash-completion/completions
 ifdef SANITIZE
 BUILD       ?= build/sanitize
@@ -39,23 +40,28 @@ PKGS := jansson libcap libdrm libseccomp libsystemd smartcols
 # What every program is made of, and what each adds. The doors are static: nothing of a container, and no library
 # path, can get into them, and they start in half the time.
 BASE    := oci/error.c oci/file.c oci/document.c oci/config.c oci/request.c oci/require.c oci/container.c oci/grant.c oci/writer.c
-CLIENT  := broker/client.c broker/message.c
+CLIENT  := broker/client.c broker/message.c broker/passing.c
 # A door that reads a container's config.json, and edits it.
-DOOR    := oci/door.c oci/apply.c oci/engine.c oci/glance.c oci/image.c oci/podman.c oci/program.c oci/spec.c
+DOOR    := oci/door.c oci/apply.c oci/cdi.c oci/engine.c oci/engine_cri.c oci/engine_docker.c oci/glance.c oci/image.c oci/podman.c oci/program.c oci/sources.c oci/spec.c oci/words.c
 RUNTIME := oci/runtime.c oci/cmdline.c oci/log.c oci/running.c oci/supervise.c
+# What finds out whether a container can use its GPU.
+GATE    := hook/boxed.c hook/confine.c hook/gate.c hook/gate_child.c hook/gate_vaapi.c hook/gate_vainfo.c hook/kernel_log.c hook/phase.c \
+           hook/expect.c broker/abilities.c broker/codecs.c hook/probe_drm.c hook/probe_report.c hook/probe_run.c hook/readiness.c hook/sight.c hook/va_places.c hook/vainfo.c
 # What puts a grant into effect on a container that is there already.
-ATTACH  := hook/attach.c hook/device_cgroup.c hook/gate.c hook/inject.c hook/node.c hook/workload.c
-HOOK    := hook/hook.c hook/alone.c hook/ask.c hook/precreate.c hook/state.c hook/tell.c oci/cmdline.c oci/log.c $(ATTACH)
-BROKER  := broker/broker.c broker/alarm.c broker/arbiter.c broker/docker.c broker/fdinfo.c broker/follow.c broker/governor.c broker/gpu.c \
-           broker/hotplug.c broker/interface.c \
+ATTACH  := hook/ask.c hook/attach.c hook/cgroup.c hook/device_cgroup.c hook/inject.c hook/node.c hook/workload.c $(GATE)
+HOOK    := hook/hook.c hook/alone.c hook/lxc.c hook/precreate.c hook/state.c hook/tell.c oci/cmdline.c oci/log.c $(ATTACH)
+BROKER  := broker/broker.c broker/abilities.c broker/alarm.c broker/arbiter.c broker/child.c broker/codecs.c broker/docker.c broker/fdinfo.c broker/fitness.c broker/follow.c broker/freezer.c broker/governor.c broker/gpu.c \
+           broker/hotplug.c broker/idmap.c broker/interface.c \
            broker/journal.c broker/layout.c broker/lease.c broker/leasedir.c broker/leasing.c broker/message.c \
-           broker/methods.c broker/process.c broker/queue.c broker/recovery.c broker/scan.c broker/scope.c \
-           broker/server.c broker/simulate.c broker/subject.c broker/turns.c broker/usage.c broker/warden.c hook/device_cgroup.c
-DRICTL  := broker/drictl.c broker/daemon_json.c broker/explain.c broker/drictl_attach.c broker/install_docker.c broker/install_podman.c broker/print.c \
-           broker/engines.c broker/status.c $(ATTACH)
+           broker/meter.c broker/methods.c broker/observer.c broker/overview.c broker/passing.c broker/peer.c broker/prober.c broker/prober_child.c broker/probing.c broker/process.c broker/queue.c broker/recovery.c broker/scan.c broker/scope.c \
+           broker/server.c broker/simulate.c broker/subject.c broker/throttle.c broker/turns.c broker/usage.c broker/verdicts.c broker/warden.c hook/cgroup.c hook/device_cgroup.c oci/program.c
+DRICTL  := broker/drictl.c broker/daemon_json.c broker/explain.c broker/insiders.c broker/drictl_attach.c broker/drictl_probe.c broker/probe_print.c broker/generic_resources.c broker/install_docker.c broker/install_podman.c broker/print.c \
+           broker/drictl_cdi.c broker/install_lxc.c broker/place.c \
+           broker/engines.c broker/status.c oci/cdi_rules.c oci/cdi_schema.c oci/cdi_spec.c $(ATTACH)
 # dri-probe is dynamic, since it loads libva, but needs the C library only: it runs inside containers, with theirs.
-PROBE   := hook/probe.c hook/confine.c hook/probe_drm.c hook/probe_glibc.c hook/probe_inside.c hook/probe_report.c hook/probe_run.c \
-           hook/probe_va.c oci/require.c oci/error.c oci/file.c
+PROBE   := hook/probe.c hook/boxed.c hook/confine.c hook/probe_drm.c hook/probe_glibc.c hook/probe_inside.c hook/probe_report.c hook/probe_run.c \
+           hook/probe_libva.c hook/probe_va.c hook/probe_va_list.c hook/probe_va_try.c hook/va_places.c \
+           oci/require.c oci/error.c oci/file.c
 
 PROGRAMS := dri-runtime dri-hook dri-broker drictl dri-probe
 objects   = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -65,11 +71,11 @@ all: $(PROGRAMS:%=$(BUILD)/%)  ## the five programs, in build/
 $(BUILD)/dri-runtime: $(call objects,$(RUNTIME) $(DOOR) $(BASE) $(CLIENT))
 	$(CC) $(ALL_LDFLAGS) $(STATIC) -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson)
 $(BUILD)/dri-hook: $(call objects,$(HOOK) $(DOOR) $(BASE) $(CLIENT))
-	$(CC) $(ALL_LDFLAGS) $(STATIC) -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap)
+	$(CC) $(ALL_LDFLAGS) $(STATIC) -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libseccomp)
 $(BUILD)/dri-broker: $(call objects,$(BROKER) $(BASE))
 	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libdrm libseccomp libsystemd)
 $(BUILD)/drictl: $(call objects,$(DRICTL) $(DOOR) $(BASE) $(CLIENT))
-	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap smartcols)
+	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libseccomp smartcols)
 ifdef SANITIZE
 # Sanitizers do not work in its box. They are with its modules in the unit tests.
 $(BUILD)/dri-probe: $(call objects,$(PROBE))
@@ -95,7 +101,7 @@ BUILD_DEPS := gcc make pkgconf libc6-dev libjansson-dev libcap-dev libdrm-dev li
 DEB_DEPS   := build-essential debhelper
 DEMO_DEPS  := $(BUILD_DEPS) busybox-static jq util-linux mount procps \
               $(if $(shell sh -c 'command -v runc || command -v crun'),,runc)
-CHECK_DEPS := $(DEMO_DEPS) $(if $(shell sh -c 'command -v runc'),,runc) crun bats mmdebstrap libcmocka-dev python3 systemd strace \
+CHECK_DEPS := $(DEMO_DEPS) $(if $(shell sh -c 'command -v runc'),,runc) crun bats mmdebstrap libcmocka-dev musl-tools python3 python3-yaml systemd strace \
               $(DEB_DEPS) lintian intel-media-va-driver i965-va-driver mesa-va-drivers
 VM_DEPS    := $(BUILD_DEPS) $(DEB_DEPS) qemu-system-x86 mmdebstrap e2fsprogs bats jq python3 util-linux
 LINT_DEPS  := clang clang-format clang-tidy cppcheck shellcheck libcmocka-dev
@@ -143,20 +149,21 @@ $(BUILD)/man/%: packaging/man/%.scd
 	@mkdir -p $(@D)
 	{ printf "'%s\n" '\" t' && scdoc <$<; } >$@ # has tables, the first line says
 
-UNIT_FILES := dri-broker.service dri-broker.socket
+UNIT_FILES := dri-broker.service dri-broker.socket dri-broker-user.socket dri-broker-cdi.service
 # systemd wants a mount unit named after the place (systemd.mount(5)).
 MOUNT_FILE := dri-broker-leases.mount
 MOUNT_UNIT := run-dri\x2dbroker-leases.mount
 
 # The programs find each other by being in the same folder.
 install: all man  ## to PREFIX (/usr/local), below DESTDIR
-	install -d $(foreach d,$(BINDIR) $(UNITDIR) $(SYSUSERSDIR) $(COMPDIR) $(DOCDIR),'$(DESTDIR)$(d)')
+	install -d $(foreach d,$(BINDIR) $(UNITDIR) $(SYSUSERSDIR) $(UDEVDIR) $(COMPDIR) $(DOCDIR),'$(DESTDIR)$(d)')
 	install -m 755 $(PROGRAMS:%=$(BUILD)/%) '$(DESTDIR)$(BINDIR)'
 	for unit in $(UNIT_FILES); do \
 	    sed 's|@BINDIR@|$(BINDIR)|g' packaging/$$unit | \
 	        install -m 644 /dev/stdin '$(DESTDIR)$(UNITDIR)'/$$unit || exit 1; done
 	install -m 644 packaging/$(MOUNT_FILE) '$(DESTDIR)$(UNITDIR)/$(MOUNT_UNIT)'
 	install -m 644 packaging/dri-broker.sysusers.conf '$(DESTDIR)$(SYSUSERSDIR)/dri-broker.conf'
+	install -m 644 packaging/dri-broker.rules '$(DESTDIR)$(UDEVDIR)/85-dri-broker.rules'
 	install -m 644 packaging/completion/drictl.bash '$(DESTDIR)$(COMPDIR)/drictl'
 	ln -sf drictl '$(DESTDIR)$(COMPDIR)/dri-broker'
 	for page in $(MAN_PAGES); do \
@@ -169,7 +176,7 @@ uninstall:  ## takes away what install put there
 	rm -f $(foreach p,$(PROGRAMS),'$(DESTDIR)$(BINDIR)/$(p)') \
 	    $(foreach d,$(notdir $(DOCUMENTS)),'$(DESTDIR)$(DOCDIR)/$(d)')
 	rm -f $(foreach u,$(UNIT_FILES) $(MOUNT_UNIT),'$(DESTDIR)$(UNITDIR)/$(u)')
-	rm -f '$(DESTDIR)$(SYSUSERSDIR)/dri-broker.conf' '$(DESTDIR)$(COMPDIR)/drictl' '$(DESTDIR)$(COMPDIR)/dri-broker'
+	rm -f '$(DESTDIR)$(UDEVDIR)/85-dri-broker.rules' '$(DESTDIR)$(SYSUSERSDIR)/dri-broker.conf' '$(DESTDIR)$(COMPDIR)/drictl' '$(DESTDIR)$(COMPDIR)/dri-broker'
 	for page in $(MAN_PAGES); do rm -f '$(DESTDIR)$(MANDIR)'/man"$${page##*.}"/"$$page"; done
 	[ ! -d '$(DESTDIR)$(DOCDIR)' ] || rmdir --ignore-fail-on-non-empty '$(DESTDIR)$(DOCDIR)'
 
@@ -188,7 +195,8 @@ FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(FUZZERS:%=$(BUILD)/tests/%)
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PKGS) cmocka)
 # A VA driver, and a render node for it: what a machine without GPU lets be tested of dri-probe.
-FIXTURES := $(BUILD)/tests/va_driver.so $(BUILD)/tests/drm_preload.so
+FIXTURES := $(BUILD)/tests/va_driver.so $(BUILD)/tests/drm_preload.so $(BUILD)/tests/va-image $(BUILD)/tests/vainfo-musl $(BUILD)/tests/old-libc.so $(BUILD)/tests/memlock_preload.so $(BUILD)/tests/gpu_player \
+            $(BUILD)/tests/intruder.so $(BUILD)/tests/hostile
 
 $(BUILD)/libdri.a: $(call objects,$(MODULES))
 	rm -f $@
@@ -206,6 +214,26 @@ $(BUILD)/tests/drm_preload.so: tests/fixtures/drm_player.c
 $(BUILD)/tests/%.so: tests/fixtures/%.c tests/fixtures/drm_player.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 -g $(WARNINGS) -D_GNU_SOURCE -fPIC -shared -o $@ $(filter %.c,$^)
+# Static: it runs in containers.
+$(BUILD)/tests/gpu_player: tests/fixtures/gpu_player.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -g $(WARNINGS) -D_GNU_SOURCE -static -o $@ $<
+
+$(BUILD)/tests/hostile: $(BUILD)/obj/tests/fixtures/hostile.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) $(STATIC) -o $@ $^
+
+# What images bring along for VA-API: one with glibc, one whose glibc is too old, and the vainfo of one with musl.
+$(BUILD)/tests/va-image: tests/fixtures/va-image
+	@mkdir -p $(@D)
+	tests/fixtures/va-image $@
+$(BUILD)/tests/old-libc.so: tests/fixtures/old-libc.map
+	@mkdir -p $(@D)
+	$(CC) -shared -nostdlib -Wl,-soname,libc.so.6 -Wl,--version-script=$< -o $@ -x c /dev/null
+$(BUILD)/tests/vainfo-musl: tests/fixtures/vainfo.c
+	@mkdir -p $(@D)
+	musl-gcc -std=gnu17 -O2 -Wall -Wextra -o $@ $<
+	cp -L "$$(readelf -lW $@ | sed -n 's/.*program interpreter: \(.*\)\]/\1/p')" $(@D)/ld-musl
 
 # libFuzzer brings its own main; everything is built anew with its instrumentation.
 FUZZ_CFLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined
@@ -217,10 +245,10 @@ $(BUILD)/fuzz/libdri.a: $(MODULES)
 
 # --- figures ---
 
-BENCHES := bench_compare bench_governor bench_lease bench_nothing bench_stopwatch bench_wrapper bench_wrapper_static
+BENCHES := bench_bare bench_compare bench_governor bench_lease bench_nothing bench_stopwatch bench_wrapper bench_wrapper_static
 bench_link = @mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(1) -o $@ $(filter %.o %.a,$^) $(2)
 
-$(BUILD)/tests/bench_nothing $(BUILD)/tests/bench_stopwatch: $(BUILD)/tests/bench_%: $(BUILD)/obj/tests/bench/%.o
+$(addprefix $(BUILD)/tests/bench_,bare nothing stopwatch): $(BUILD)/tests/bench_%: $(BUILD)/obj/tests/bench/%.o
 	$(call bench_link,$(STATIC))
 $(BUILD)/tests/bench_wrapper_static: $(BUILD)/obj/tests/bench/wrapper.o
 	$(call bench_link,$(STATIC))
@@ -230,12 +258,13 @@ $(BUILD)/tests/bench_compare: $(BUILD)/obj/tests/bench/compare.o
 	$(call bench_link,-pie,-lm)
 $(BUILD)/tests/bench_governor: $(BUILD)/obj/tests/bench/governor.o $(BUILD)/libdri.a
 	$(call bench_link,-pie,$(TEST_LIBS))
-$(BUILD)/tests/bench_lease: $(BUILD)/obj/tests/bench/lease.o $(BUILD)/libdri.a
+$(BUILD)/tests/bench_lease: $(call objects,$(addprefix tests/bench/,lease.c echo.c exchange.c holding.c speed.c)) \
+                             $(BUILD)/libdri.a
 	$(call bench_link,-pie,$(shell $(PKG_CONFIG) --libs jansson))
 
 bench:  ## what it costs, each figure beside its base; BENCH_QUICK=1 for a minute's run
 	$(MAKE) deps
-	$(MAKE) all $(BENCHES:%=$(BUILD)/tests/%)
+	$(MAKE) all $(FIXTURES) $(BENCHES:%=$(BUILD)/tests/%)
 	@BUILD=$(abspath $(BUILD)) tests/bench/run
 
 .PHONY: bench
@@ -249,6 +278,9 @@ tests: all $(UNITS) $(REPLAYS) $(FIXTURES)  ## the test programs
 # layouts of the control groups.
 LOCAL_SUITES  := $(wildcard tests/*.bats)
 ENGINE_SUITES := $(wildcard tests/engine-host/*.bats)
+# Those in which the layout has no part run on one.
+ANY_LAYOUT    := $(patsubst %,tests/engine-host/%.bats,containerd docker-errors docker-install docker-load docker-optin \
+                 docker-plain docker-share hostile package swarm userns vaapi varlink)
 
 check:  ## unit, integration and engine tests; SANITIZE=1 with ASan and UBSan (in a BUILD of its own)
 	$(MAKE) deps
@@ -258,13 +290,18 @@ check:  ## unit, integration and engine tests; SANITIZE=1 with ASan and UBSan (i
 	    $(foreach t,$(UNITS),'CMOCKA_MESSAGE_OUTPUT=TAP $(t)') \
 	    $(foreach t,$(FUZZERS),'$(BUILD)/tests/$(t) tests/fuzz/corpus/$(t)') \
 	    $(foreach t,$(LOCAL_SUITES),'bats --tap $(t)') \
-	    $(foreach v,v2 v1,$(foreach t,$(ENGINE_SUITES),'tests/engine-host/run --cgroup $(v) bats --tap /src/$(t)'))
+	    $(foreach t,$(ENGINE_SUITES),'tests/engine-host/run --cgroup v2 bats --tap /src/$(t)') \
+    $(foreach t,$(filter-out $(ANY_LAYOUT),$(ENGINE_SUITES)),'tests/engine-host/run --cgroup v1 bats --tap /src/$(t)')
+
+check-engines:  ## the doors on the engines of Debian 12, 13 and sid, and builds there; DEBIAN=bookworm for one
+	$(MAKE) deps
+	@BUILD=$(abspath $(BUILD)) tests/engine-host/check-engines $(DEBIAN)
 
 GUEST_SUITES := $(wildcard tests/guest/*.bats)
 
 check-vm:  ## the package in a guest machine with real GPU drivers, udev, systemd and Docker; no KVM needed
 	$(MAKE) deps-vm
-	$(MAKE) deb $(BUILD)/tests/guest-gpu
+	$(MAKE) deb $(BUILD)/tests/guest-gpu $(BUILD)/tests/va_driver.so
 	@BUILD=$(abspath $(BUILD)) tests/check 'tests/guest/run $(GUEST_SUITES)'
 
 $(BUILD)/tests/guest-gpu: $(BUILD)/obj/tests/guest/gpu.o
@@ -284,7 +321,7 @@ help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .DEFAULT_GOAL := all
-.PHONY: all tests check check-vm fuzz clean help
+.PHONY: all tests check check-engines check-vm fuzz clean help
 
 # --- lint ---
 

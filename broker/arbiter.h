@@ -14,18 +14,29 @@ enum verdict {
 struct decision {
     enum verdict verdict;
     uint32_t gpus;       /* VERDICT_GRANT: the set granted */
-    uint32_t candidates; /* the GPUs that fit the selectors, granted or not */
+    uint32_t candidates; /* the GPUs that fit the selectors and dri.require, granted or not */
+    bool park;           /* VERDICT_GRANT: once those of arbiter_next_to_park() stand still */
     char reason[256];    /* for people: why this GPU, or why none */
 };
 
-/* reserved: GPUs that requests before this one in the queue wait for; they are not given away.  */
+/* asker: the owner of the request, whom the reasons tell of his own containers only, unless he is root.
+ * reserved: GPUs that requests before this one in the queue wait for; they are not given away.  */
 void arbiter_decide (const struct gpus *gpus, const struct leases *leases, const struct request *req,
-                     uint32_t reserved, struct decision *out);
+                     uid_t asker, uint32_t reserved, struct decision *out);
+
+/* Whom to park next, so that the request has room on this GPU: the newest first. NULL: it has.  */
+struct lease *arbiter_next_to_park (const struct gpus *gpus, struct leases *leases, const struct request *req,
+                                    uid_t asker, unsigned gpu);
+/* Is there room again for one that is parked?  */
+bool arbiter_may_wake (const struct gpus *gpus, const struct leases *leases, const struct lease *lease,
+                       uint32_t reserved);
 
 /* Slots in use on a GPU; an exclusive lease uses them all.  */
 unsigned arbiter_used (const struct gpus *gpus, const struct leases *leases, unsigned gpu);
 
-/* Does a come before b in the queue? By class; equals keep the order in which they came.  */
-bool arbiter_before (const struct request *a, const struct request *b);
+/* When it is the turn of one who arrived then: realtime before interactive before batch, each a fixed time
+ * later than the one before. So nobody waits for those who arrive more than twice that after him; within a
+ * class it is first come, first served. Times in µs.  */
+uint64_t arbiter_turn (enum request_class class, uint64_t arrival, uint64_t ageing);
 
 #endif

@@ -3,7 +3,9 @@
  * Capabilities, from start to end (everything else is dropped before the first client is served):
  * - CAP_MKNOD: the nodes of lease directories;
  * - CAP_CHOWN: to give them to the workload;
- * - CAP_SYS_ADMIN, in the warden alone: the device filters of containers.
+ * - CAP_SYS_ADMIN, in the warden alone: the device filters of containers, and mounts of lease directories.
+ * - CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, in the observer alone: what processes tell of their GPU use;
+ * - CAP_SETUID, CAP_SETGID, in the prober alone: what asks a GPU's VA driver becomes nobody.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -24,8 +26,12 @@
 #include "gpu.h"
 #include "hotplug.h"
 #include "leasing.h"
+#include "meter.h"
 #include "methods.h"
+#include "prober.h"
 #include "server.h"
+#include "throttle.h"
+#include "turns.h"
 #include "warden.h"
 
 struct broker {
@@ -34,8 +40,13 @@ struct broker {
     struct gpus gpus;
     const char *fixture; /* --simulate */
     struct warden warden;
+    struct meter meter;
+    struct throttle throttle;
     struct leasing leasing;
     struct server server;
+    struct verdicts verdicts;
+    struct prober prober;
+    struct probing probing;
     struct methods methods;
     struct hotplug hotplug;
 };
@@ -82,6 +93,7 @@ reload (void *userdata, struct error *err)
         b->config = before;
         return -1;
     }
+    prober_follow (&b->prober);
     leasing_gpus_changed (&b->leasing);
     return 0;
 }
@@ -92,10 +104,21 @@ on_hotplug (void *userdata)
     struct broker *b = userdata;
     struct error err;
 
-    if (look_for_gpus (b, &err) < 0)
+    if (look_for_gpus (b, &err) < 0) {
         (void) fprintf (stderr, "%s\n", err.message);
-    else
-        leasing_gpus_changed (&b->leasing);
+        return;
+    }
+    prober_follow (&b->prober);
+    leasing_gpus_changed (&b->leasing);
+}
+
+static void
+on_probed (void *userdata, unsigned gpu)
+{
+    struct broker *b = userdata;
+
+    probing_done (&b->probing, gpu);
+    turns_run (&b->leasing);
 }
 
 static int
@@ -112,12 +135,11 @@ on_hangup (sd_event_source *source, const struct signalfd_siginfo *info, void *u
     return 0;
 }
 
-/* Without systemd's socket the broker makes its own: 0660, root's.  */
+/* Without systemd's sockets the broker makes its own.  */
 static int
-make_socket (struct error *err)
+make_socket (const char *path, mode_t mode, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *path = config_socket ();
     _cleanup_close_ int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct stat st;
     int probe;
@@ -131,26 +153,50 @@ make_socket (struct error *err)
         return error_set (err, 0, "socket %s: another dri-broker serves there", path);
     if (errno == ECONNREFUSED && lstat (path, &st) == 0 && S_ISSOCK (st.st_mode) && unlink (path) < 0)
         return error_set (err, errno, "socket %s", path);
-    (void) umask (0117);
+    (void) umask (0777 & ~mode);
     if (bind (fd, (const struct sockaddr *) &address, sizeof address) < 0 || listen (fd, CONNECTIONS_MAX) < 0)
         return error_set (err, errno, "socket %s", path);
     return steal_fd (&fd);
 }
 
+/* fds[0] is root's and the group's, fds[1] everybody's, or -1.  */
 static int
-take_socket (struct error *err)
+make_sockets (int fds[2], struct error *err)
 {
-    int n = sd_listen_fds (1);
+    char path[sizeof (struct sockaddr_un)];
+
+    fds[0] = make_socket (config_socket (), 0660, err);
+    if (fds[0] < 0 || config_user_socket (path, sizeof path, err) < 0)
+        return -1;
+    fds[1] = make_socket (path, 0666, err);
+    return fds[1] < 0 ? -1 : 0;
+}
+
+/* Of systemd's the one for everybody has this name (FileDescriptorName=).  */
+static int
+take_sockets (int fds[2], struct error *err)
+{
+    char **names = NULL;
+    int n = sd_listen_fds_with_names (1, &names);
 
     if (n < 0)
         return error_set (err, -n, "socket activation");
-    if (n > 1)
-        return error_set (err, 0, "socket activation: %d sockets, one is served", n);
     if (n == 0)
-        return make_socket (err);
-    if (sd_is_socket_unix (SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
-        return error_set (err, 0, "socket activation: no listening UNIX stream socket");
-    return SD_LISTEN_FDS_START;
+        return make_sockets (fds, err);
+    fds[0] = fds[1] = -1;
+    for (int i = 0; i < n; i++) {
+        int *fd = &fds[strcmp (names[i], "everybody") == 0];
+
+        if (*fd >= 0)
+            return error_set (err, 0, "socket activation: %d sockets, of each kind one is served", n);
+        *fd = SD_LISTEN_FDS_START + i;
+        if (sd_is_socket_unix (*fd, SOCK_STREAM, 1, NULL, 0) <= 0)
+            return error_set (err, 0, "socket activation: no listening UNIX stream socket");
+    }
+    for (int i = 0; i < n; i++)
+        free (names[i]);
+    free (names);
+    return fds[0] < 0 ? error_set (err, 0, "socket activation: broker.sock is missing") : 0;
 }
 
 static int
@@ -173,14 +219,14 @@ drop_privileges (struct error *err)
     return 0;
 }
 
-/* The journal stands beside the socket, where nothing outlives the boot: broker.sock has broker.journal.  */
+/* Files stand beside the socket, where nothing outlives the boot: broker.sock has broker.journal.  */
 static void
-journal_path (char *out, size_t size)
+path_beside (const char *kind, char *out, size_t size)
 {
     const char *path = config_socket (), *suffix = strrchr (path, '.');
     size_t len = suffix && strcmp (suffix, ".sock") == 0 ? (size_t) (suffix - path) : strlen (path);
 
-    (void) snprintf (out, size, "%.*s.journal", (int) len, path);
+    (void) snprintf (out, size, "%.*s.%s", (int) len, path, kind);
 }
 
 static int
@@ -214,34 +260,59 @@ watch_signals (struct broker *b, struct error *err)
 static int
 start (struct broker *b, const char *lease_root, struct error *err)
 {
-    char journal[160];
-    int fd, r;
+    char path[160];
+    int fds[2], r;
 
-    if (warden_start (&b->warden, err) < 0)
+    if (warden_start (&b->warden, lease_root, err) < 0 || meter_start (&b->meter, b->fixture != NULL, err) < 0
+        || prober_start (&b->prober, err) < 0)
         return -1;
-    fd = take_socket (err);
-    if (fd < 0)
+    if (take_sockets (fds, err) < 0)
         return -1;
     (void) umask (0);
     r = sd_event_default (&b->event);
     if (r < 0)
         return error_set (err, -r, "event loop");
     if (drop_privileges (err) < 0 || warden_watch (&b->warden, b->event, err) < 0
+        || meter_watch (&b->meter, b->event, err) < 0 || prober_watch (&b->prober, b->event, err) < 0
         || watch_signals (b, err) < 0 || look_for_gpus (b, err) < 0)
         return -1;
     b->leasing.config = &b->config;
     b->leasing.gpus = &b->gpus;
     b->leasing.warden = &b->warden;
-    b->methods =
-        (struct methods){.leasing = &b->leasing, .server = &b->server, .reload = reload, .userdata = b};
+    b->leasing.meter = &b->meter;
+    b->leasing.throttle = &b->throttle;
+    b->throttle.leasing = &b->leasing;
+    b->meter.leases = &b->leasing.leases;
+    b->meter.gpus = &b->gpus;
+    b->prober.gpus = &b->gpus;
+    b->prober.done = on_probed;
+    b->prober.userdata = b;
+    b->probing = (struct probing){.prober = &b->prober, .verdicts = &b->verdicts, .leasing = &b->leasing};
+    b->methods = (struct methods){.leasing = &b->leasing,
+                                  .server = &b->server,
+                                  .probing = &b->probing,
+                                  .reload = reload,
+                                  .userdata = b};
     methods_init (&b->methods);
-    journal_path (journal, sizeof journal);
-    if (leasing_start (&b->leasing, b->event, lease_root, journal, err) < 0)
+    if (throttle_start (&b->throttle, b->event, err) < 0)
         return -1;
+    path_beside ("journal", path, sizeof path);
+    if (leasing_start (&b->leasing, b->event, lease_root, path, err) < 0)
+        return -1;
+    if (b->leasing.dir.bound)
+        (void) fprintf (
+            stderr,
+            "no device node can be made here (mknod), as in an unprivileged LXC container: leases bind "
+            "those of /dev/dri, whose owners only the host can change (on Proxmox VE by dev0: "
+            "/dev/dri/renderD128,gid=GID; else by lxc.mount.entry)\n");
+    path_beside ("verdicts", path, sizeof path);
+    if (verdicts_open (&b->verdicts, path, err) < 0)
+        (void) fprintf (stderr, "what the readiness gate finds is not kept: %s\n", err->message);
     if (!b->fixture && hotplug_start (&b->hotplug, b->event, on_hotplug, b, err) < 0)
         (void) fprintf (stderr, "GPUs that come and go are not noticed (drictl devices after SIGHUP): %s\n",
                         err->message);
-    return server_start (&b->server, b->event, fd, err);
+    prober_follow (&b->prober);
+    return server_start (&b->server, b->event, fds[0], fds[1], err);
 }
 
 static int
@@ -302,7 +373,11 @@ main (int argc, char **argv)
     (void) sd_notify (0, "STOPPING=1");
     server_finish (&broker.server);
     hotplug_stop (&broker.hotplug);
+    throttle_finish (&broker.throttle);
     leasing_finish (&broker.leasing);
+    meter_finish (&broker.meter);
+    verdicts_close (&broker.verdicts);
+    prober_finish (&broker.prober);
     sd_event_unref (broker.event);
     return code == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -12,6 +12,7 @@
 #include "../oci/config.h"
 #include "interface.h"
 #include "message.h"
+#include "passing.h"
 
 /* A Status of all leases is larger than what the broker takes from us.  */
 enum { REPLY_BYTES_MAX = 4 << 20, CONNECT_TIMEOUT_MS = 5000 };
@@ -33,23 +34,38 @@ unreachable (int status, const char *what, struct error *err)
     return CLIENT_UNREACHABLE;
 }
 
-enum client_result
-client_connect (struct client *client, struct error *err)
+/* -1 with errno.  */
+static int
+connect_to (const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const struct timeval timeout = {.tv_sec = CONNECT_TIMEOUT_MS / 1000};
-    const char *path = config_socket ();
     _cleanup_close_ int fd = -1;
 
-    if (strlen (path) >= sizeof address.sun_path)
-        return unreachable (ENAMETOOLONG, "cannot be reached", err);
+    if (strlen (path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     (void) snprintf (address.sun_path, sizeof address.sun_path, "%s", path);
     fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     /* connect waits for room in the backlog of a hung broker as long as sending may take.  */
     if (fd < 0 || setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) < 0
         || connect (fd, (const struct sockaddr *) &address, sizeof address) < 0)
-        return unreachable (errno, "cannot be reached", err);
-    client->fd = steal_fd (&fd);
+        return -1;
+    return steal_fd (&fd);
+}
+
+enum client_result
+client_connect (struct client *client, struct error *err)
+{
+    char path[sizeof ((struct sockaddr_un *) 0)->sun_path];
+    int fd = connect_to (config_socket ()), status = errno;
+
+    if (fd < 0 && status == EACCES && config_user_socket (path, sizeof path, err) == 0)
+        fd = connect_to (path);
+    if (fd < 0)
+        return unreachable (status, "cannot be reached", err);
+    client->fd = fd;
     return CLIENT_OK;
 }
 
@@ -97,9 +113,10 @@ wait_readable (int fd, int64_t deadline)
     }
 }
 
-/* Reads one message; the caller frees it. NULL with errno.  */
+/* Reads one message; the caller frees it. passed: where a descriptor that comes with it goes, or NULL. NULL
+ * with errno.  */
 static char *
-receive (int fd, int64_t deadline, size_t *len)
+receive (int fd, int64_t deadline, size_t *len, int *passed)
 {
     size_t room = 4096, used = 0;
     _cleanup_free_ char *buffer = malloc (room);
@@ -109,7 +126,8 @@ receive (int fd, int64_t deadline, size_t *len)
 
         if (wait_readable (fd, deadline) < 0)
             return NULL;
-        n = recv (fd, buffer + used, room - used, MSG_DONTWAIT);
+        n = passed ? passing_receive (fd, buffer + used, room - used, MSG_DONTWAIT, passed)
+                   : recv (fd, buffer + used, room - used, MSG_DONTWAIT);
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (n <= 0) {
@@ -158,9 +176,9 @@ read_reply (const char *text, size_t len, json_t **reply, struct error *err)
     return CLIENT_OK;
 }
 
-enum client_result
-client_call (struct client *client, const char *method, json_t *parameters, unsigned timeout_ms,
-             json_t **reply, struct error *err)
+static enum client_result
+exchange (struct client *client, const char *method, json_t *parameters, unsigned timeout_ms, json_t **reply,
+          int *passed, struct error *err)
 {
     char name[128];
     size_t len;
@@ -173,9 +191,32 @@ client_call (struct client *client, const char *method, json_t *parameters, unsi
         error_set (err, 0, "the request has %zu bytes, the broker takes %d", len, MESSAGE_BYTES_MAX);
         return CLIENT_REFUSED;
     }
-    if (call && send_all (client->fd, call, len) == 0)
-        text = receive (client->fd, clock_ms () + timeout_ms, &len);
+    /* A broker that turns somebody away says why, and hangs up, before it has heard anything.  */
+    if (call && (send_all (client->fd, call, len) == 0 || errno == EPIPE))
+        text = receive (client->fd, clock_ms () + timeout_ms, &len, passed);
     if (!text)
         return unreachable (errno, "does not answer", err);
     return read_reply (text, len, reply, err);
+}
+
+enum client_result
+client_call (struct client *client, const char *method, json_t *parameters, unsigned timeout_ms,
+             json_t **reply, struct error *err)
+{
+    return exchange (client, method, parameters, timeout_ms, reply, NULL, err);
+}
+
+enum client_result
+client_call_fd (struct client *client, const char *method, json_t *parameters, unsigned timeout_ms, int *fd,
+                struct error *err)
+{
+    _cleanup_close_ int passed = -1;
+    enum client_result result = exchange (client, method, parameters, timeout_ms, NULL, &passed, err);
+
+    if (result != CLIENT_OK)
+        return result;
+    if (passed < 0)
+        return unreachable (EPROTO, "sent no descriptor", err);
+    *fd = steal_fd (&passed);
+    return CLIENT_OK;
 }

@@ -16,13 +16,18 @@ enum client_result {
     CLIENT_UNREACHABLE, /* no broker, no answer in time, or not varlink */
 };
 
-/* Connects to config_socket(). CLIENT_OK or CLIENT_UNREACHABLE.  */
+/* Connects to config_socket(), or to that beside it which is for everybody where one may not connect to it.
+ * CLIENT_OK or CLIENT_UNREACHABLE.  */
 enum client_result client_connect (struct client *client, struct error *err);
 
 /* Calls io.dri.Broker.METHOD. parameters is stolen, may be NULL. *reply gets a new reference to the reply's
  * parameters; reply may be NULL. timeout_ms is for the whole call.  */
 enum client_result client_call (struct client *client, const char *method, json_t *parameters,
                                 unsigned timeout_ms, json_t **reply, struct error *err);
+
+/* The same for a method with whose reply a descriptor comes, the caller's to close.  */
+enum client_result client_call_fd (struct client *client, const char *method, json_t *parameters,
+                                   unsigned timeout_ms, int *fd, struct error *err);
 
 void client_close (struct client *client);
 

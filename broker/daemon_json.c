@@ -5,6 +5,7 @@
 
 #include "../oci/cleanup.h"
 #include "../oci/document.h"
+#include "generic_resources.h"
 
 #define _cleanup_document_ __attribute__ ((cleanup (document_finish)))
 
@@ -176,34 +177,42 @@ add_entry (json_t *root, const char *runtime, struct error *err)
 }
 
 int
-daemon_json_add (const struct text *now, const char *runtime, bool default_runtime, struct text *after,
-                 struct error *err)
+daemon_json_add (const struct text *now, const struct text *original, const struct daemon_json_edit *edit,
+                 struct text *after, struct error *err)
 {
     _cleanup_document_ struct document doc = {0};
-    int changed;
+    _cleanup_document_ struct document was = {0};
+    int changed, resources = 0;
 
-    if (load (&doc, now, err) < 0)
+    if (load (&doc, now, err) < 0 || (original && load (&was, original, err) < 0))
         return -1;
-    changed = add_entry (doc.root, runtime, err);
-    if (changed < 0)
+    changed = add_entry (doc.root, edit->runtime, err);
+    if (changed >= 0 && edit->resources)
+        resources = generic_resources_set (doc.root, was.root, edit->resources, err);
+    if (changed < 0 || resources < 0)
         return -1;
-    if (default_runtime && !is_default (doc.root)) {
+    if (edit->default_runtime && !is_default (doc.root)) {
         if (json_object_set_new (doc.root, "default-runtime", json_string (runtime_name)) < 0)
             return error_set (err, ENOMEM, "JSON");
         changed = 1;
     }
-    return changed ? dump (&doc, now, after, err) : text_copy (now, after, err);
+    return changed || resources ? dump (&doc, now, after, err) : text_copy (now, after, err);
 }
 
 /* Is now what daemon_json_add makes of original?  */
 static bool
-only_edit (const struct text *now, const json_t *root, const struct text *original)
+only_edit (const struct text *now, const json_t *root, const struct text *original, const json_t *was)
 {
-    const char *path = json_string_value (json_object_get (entry_of (root), "path"));
+    _cleanup_json_ json_t *ours = generic_resources_ours (root, was);
+    const struct daemon_json_edit edit = {
+        .runtime = json_string_value (json_object_get (entry_of (root), "path")),
+        .default_runtime = is_default (root),
+        .resources = json_array_size (ours) > 0 ? ours : NULL,
+    };
     _cleanup_text_ struct text edited = {0};
     struct error ignored;
 
-    return path && daemon_json_add (original, path, is_default (root), &edited, &ignored) == 0
+    return edit.runtime && daemon_json_add (original, original, &edit, &edited, &ignored) == 0
            && text_same (now, &edited);
 }
 
@@ -222,10 +231,11 @@ static bool
 remove_edit (json_t *root, const json_t *was)
 {
     json_t *runtimes = json_object_get (root, "runtimes");
-    bool changed = false;
+    struct error ignored;
+    bool changed = generic_resources_set (root, was, NULL, &ignored) > 0;
 
     if (entry_of (root)) {
-        changed = restore (runtimes, runtime_name, entry_of (was));
+        changed |= restore (runtimes, runtime_name, entry_of (was));
         if (json_object_size (runtimes) == 0 && !json_object_get (was, "runtimes"))
             (void) json_object_del (root, "runtimes");
     }
@@ -243,7 +253,7 @@ daemon_json_remove (const struct text *now, const struct text *original, struct 
 
     if (load (&doc, now, err) < 0 || (original && load (&was, original, err) < 0))
         return -1;
-    if (original && only_edit (now, doc.root, original))
+    if (original && only_edit (now, doc.root, original, was.root))
         return text_copy (original, after, err);
     if (!remove_edit (doc.root, was.root))
         return text_copy (now, after, err);
@@ -266,20 +276,29 @@ value_text (const json_t *value)
     return value ? json_dumps (value, JSON_ENCODE_ANY) : strdup ("");
 }
 
+void
+daemon_json_values_finish (struct daemon_json_values *values)
+{
+    free (values->runtime);
+    free (values->default_runtime);
+    free (values->resources);
+}
+
 int
-daemon_json_values (const struct text *text, char **runtime, char **default_runtime, struct error *err)
+daemon_json_read (const struct text *text, struct daemon_json_values *values, struct error *err)
 {
     _cleanup_document_ struct document doc = {0};
-    _cleanup_free_ char *entry = NULL;
-    _cleanup_free_ char *name = NULL;
+    struct daemon_json_values read;
 
     if (load (&doc, text, err) < 0)
         return -1;
-    entry = value_text (entry_of (doc.root));
-    name = value_text (json_object_get (doc.root, "default-runtime"));
-    if (!entry || !name)
-        return error_set (err, ENOMEM, "JSON");
-    *runtime = steal_ptr (&entry);
-    *default_runtime = steal_ptr (&name);
-    return 0;
+    read.runtime = value_text (entry_of (doc.root));
+    read.default_runtime = value_text (json_object_get (doc.root, "default-runtime"));
+    read.resources = value_text (json_object_get (doc.root, "node-generic-resources"));
+    if (read.runtime && read.default_runtime && read.resources) {
+        *values = read;
+        return 0;
+    }
+    daemon_json_values_finish (&read);
+    return error_set (err, ENOMEM, "JSON");
 }

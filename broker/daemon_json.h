@@ -5,6 +5,7 @@
 #ifndef DRI_DAEMON_JSON_H
 #define DRI_DAEMON_JSON_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,11 +21,17 @@ bool text_same (const struct text *a, const struct text *b);
 
 #define _cleanup_text_ __attribute__ ((cleanup (text_finish)))
 
+struct daemon_json_edit {
+    const char *runtime;
+    bool default_runtime;
+    const json_t *resources; /* for Swarm (generic_resources.h); NULL: they stay as they are */
+};
+
 /* Adds the runtime "dri", and makes it Docker's default where that is asked for; a default that is there
- * stays where it is not. Errors: invalid JSON, with line and column; the same key twice (Docker merges the
- * two, we would lose one); "runtimes" that is not an object. *after is the caller's.  */
-int daemon_json_add (const struct text *now, const char *runtime, bool default_runtime, struct text *after,
-                     struct error *err);
+ * stays where it is not. original as below. Errors: invalid JSON, with line and column; the same key twice
+ * (Docker merges the two, we would lose one); "runtimes" that is not an object. *after is the caller's.  */
+int daemon_json_add (const struct text *now, const struct text *original, const struct daemon_json_edit *edit,
+                     struct text *after, struct error *err);
 
 /* Takes it out. original is the text from before the edit, NULL where it is not known; it tells what stood in
  * the places that the edit took. Gives the very bytes of original (or no text) where the edit is the only
@@ -35,7 +42,14 @@ int daemon_json_remove (const struct text *now, const struct text *original, str
 /* Is it a text that daemon_json_add would take?  */
 int daemon_json_check (const struct text *text, struct error *err);
 
-/* The two values that the edit is about, as JSON, "" where they are absent. Each is the caller's to free.  */
-int daemon_json_values (const struct text *text, char **runtime, char **default_runtime, struct error *err);
+/* What the edit is about, as JSON, "" where it is absent. Each is the caller's to free.  */
+struct daemon_json_values {
+    char *runtime, *default_runtime, *resources;
+};
+
+int daemon_json_read (const struct text *text, struct daemon_json_values *values, struct error *err);
+void daemon_json_values_finish (struct daemon_json_values *values);
+
+#define _cleanup_values_ __attribute__ ((cleanup (daemon_json_values_finish)))
 
 #endif

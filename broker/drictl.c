@@ -9,12 +9,17 @@
 #include <string.h>
 #include <time.h>
 
+#include "../oci/cdi_spec.h"
 #include "../oci/cleanup.h"
 #include "../oci/program.h"
 #include "drictl_attach.h"
+#include "drictl_probe.h"
+#include "drictl_cdi.h"
 #include "client.h"
 #include "explain.h"
+#include "generic_resources.h"
 #include "install_docker.h"
+#include "install_lxc.h"
 #include "install_podman.h"
 #include "print.h"
 #include "status.h"
@@ -153,17 +158,26 @@ run_devices (const struct verb *verb, int argc, char **argv)
 static int
 run_explain (const struct verb *verb, int argc, char **argv)
 {
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 1}, {"lxc", no_argument, NULL, 2}, {0}};
     _cleanup_json_ json_t *reply = NULL;
-    bool json = false;
-    int code;
+    bool json = false, lxc = false;
+    int code, c;
 
-    code = read_arguments (verb, argc, argv, "json", &json, 1);
+    while ((c = getopt_long (argc, argv, "", options, NULL)) != -1) {
+        if (c != 1 && c != 2)
+            return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+        *(c == 1 ? &json : &lxc) = true;
+    }
+    code = check_arguments (verb, argc - optind, 1);
     if (code == EXIT_GOOD)
         code = ask ("Explain", json_pack ("{ss}", "container", argv[optind]), &reply);
     if (code != EXIT_GOOD)
         return code;
     if (json)
         print_json (reply);
+    else if (lxc)
+        explain_print_lxc (reply, stdout);
     else
         explain_print (reply, stdout);
     return EXIT_GOOD;
@@ -204,7 +218,7 @@ static int
 run_release (const struct verb *verb, int argc, char **argv)
 {
     _cleanup_json_ json_t *reply = NULL;
-    const char *kind, *reason;
+    const char *kind, *reason, *note;
     bool force = false;
     int code;
 
@@ -219,6 +233,9 @@ run_release (const struct verb *verb, int argc, char **argv)
     reason = json_string_value (json_object_get (reply, "reason"));
     if (reason && *reason)
         print_line (stdout, "The readiness gate had said: %s", reason);
+    note = json_string_value (json_object_get (reply, "note"));
+    if (note && *note)
+        print_line (stdout, "But %s.", note);
     return EXIT_GOOD;
 }
 
@@ -228,6 +245,31 @@ attach_error (const struct error *err)
 {
     print_line (stderr, "drictl: %s%s", err->message, geteuid () == 0 ? "" : "; run it as root, with sudo");
     return err->status == ECONNREFUSED || err->status == ENOENT ? EXIT_NO_BROKER : EXIT_BAD;
+}
+
+static int
+run_probe (const struct verb *verb, int argc, char **argv)
+{
+    const struct option options[] = {{"json", no_argument, NULL, 1}, {0}};
+    _cleanup_json_ json_t *reply = NULL;
+    struct error err = {0};
+    bool json = false;
+    int c;
+
+    while ((c = getopt_long (argc, argv, "", options, NULL)) != -1) {
+        if (c != 1)
+            return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+        json = true;
+    }
+    if (argc - optind > 1)
+        return check_arguments (verb, argc - optind, 1);
+    if (probe_ask (argv[optind], &reply, &err) < 0)
+        return attach_error (&err);
+    if (json)
+        print_json (reply);
+    else
+        probe_print (reply, stdout);
+    return probe_is_good (reply) ? EXIT_GOOD : EXIT_BAD;
 }
 
 static int
@@ -261,17 +303,120 @@ run_detach (const struct verb *verb, int argc, char **argv)
     return EXIT_GOOD;
 }
 
-static const char daemon_json[] = "/etc/docker/daemon.json";
+static int
+file_error (const struct error *err)
+{
+    bool denied = err->status == EACCES || err->status == EPERM;
 
-enum { OPTION_DEFAULT_RUNTIME = 1, OPTION_DRY_RUN, OPTION_CONFIG, OPTION_RUNTIME };
+    print_line (stderr, "drictl: %s%s", err->message, denied ? "; run it as root, with sudo" : "");
+    return EXIT_BAD;
+}
 
 static int
-parse_install (int argc, char **argv, const struct option *options, struct docker_install *how)
+generate_cdi (const char *output)
+{
+    _cleanup_json_ json_t *status = NULL;
+    _cleanup_free_ char *text = NULL;
+    struct error err = {0};
+    const json_t *gpus;
+    bool changed;
+    int code = ask ("Status", NULL, &status);
+
+    if (code != EXIT_GOOD)
+        return code;
+    gpus = json_object_get (status, "gpus");
+    if (!output) {
+        if (cdi_text (gpus, &text, &err) < 0)
+            return fail (EXIT_BAD, &err);
+        (void) fputs (text, stdout);
+        return EXIT_GOOD;
+    }
+    if (cdi_generate (gpus, output, &changed, &err) < 0)
+        return file_error (&err);
+    print_line (stdout, "%s: %s", output, changed ? "written" : "nothing to do.");
+    return EXIT_GOOD;
+}
+
+static int
+validate_cdi_file (const char *path)
+{
+    _cleanup_json_ json_t *problems = NULL;
+    struct error err = {0};
+    json_t *problem;
+    size_t i;
+
+    if (cdi_validate (path, &problems, &err) < 0)
+        return fail (EXIT_BAD, &err);
+    json_array_foreach (problems, i, problem) {
+        print_line (stderr, "drictl: %s: %s", path, json_string_value (problem));
+    }
+    if (json_array_size (problems) > 0)
+        return EXIT_BAD;
+    print_line (stdout, "%s: valid", path);
+    return EXIT_GOOD;
+}
+
+/* Without a file, ours.  */
+static int
+validate_cdi (int argc, char **argv)
+{
+    static char own[][64] = {CDI_STATIC_DIR "/" CDI_FILE_NAME, CDI_DYNAMIC_DIR "/" CDI_FILE_NAME};
+    int code = EXIT_GOOD, checked = 0;
+
+    for (int i = 0; i < argc; i++, checked++)
+        if (validate_cdi_file (argv[i]) != EXIT_GOOD)
+            code = EXIT_BAD;
+    for (size_t i = 0; argc == 0 && i < countof (own); i++)
+        if (access (own[i], F_OK) == 0) {
+            checked++;
+            if (validate_cdi_file (own[i]) != EXIT_GOOD)
+                code = EXIT_BAD;
+        }
+    if (checked > 0)
+        return code;
+    print_line (stderr,
+                "drictl: there is neither %s nor %s; drictl cdi generate --output FILE writes one, and "
+                "systemctl enable --now dri-broker-cdi.service keeps it up to date",
+                own[0], own[1]);
+    return EXIT_BAD;
+}
+
+static int
+run_cdi (const struct verb *verb, int argc, char **argv)
+{
+    static const struct option options[] = {{"output", required_argument, NULL, 1}, {0}};
+    const char *output = NULL, *word;
+    int c;
+
+    while ((c = getopt_long (argc, argv, "", options, NULL)) != -1) {
+        if (c != 1)
+            return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+        output = optarg;
+    }
+    word = optind < argc ? argv[optind] : "";
+    if (strcmp (word, "validate") == 0 && !output)
+        return validate_cdi (argc - optind - 1, argv + optind + 1);
+    if (strcmp (word, "generate") == 0 && argc - optind == 1)
+        return generate_cdi (output);
+    return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+}
+
+static const char daemon_json[] = "/etc/docker/daemon.json";
+
+enum { OPTION_DEFAULT_RUNTIME = 1, OPTION_DRY_RUN, OPTION_CONFIG, OPTION_RUNTIME, OPTION_SWARM };
+
+/* Swarm cannot name a runtime for a service, and so needs dri to be the default.  */
+static int
+parse_install (int argc, char **argv, const struct option *options, struct docker_install *how, bool *swarm)
 {
     int c;
 
     while ((c = getopt_long (argc, argv, "", options, NULL)) != -1) {
         switch (c) {
+        case OPTION_SWARM:
+            *swarm = true;
+            how->default_runtime = true;
+            break;
         case OPTION_DEFAULT_RUNTIME:
             how->default_runtime = true;
             break;
@@ -300,18 +445,9 @@ check_engine (const struct verb *verb, int argc, char **argv, bool *is_podman)
         return code;
     *is_podman = strcmp (argv[optind], "podman") == 0;
     if (!*is_podman && strcmp (argv[optind], "docker") != 0)
-        return usage_error ("%s: no engine \"%s\"; docker and podman are the ones to name", verb->name,
-                            argv[optind]);
+        return usage_error ("%s: no engine \"%s\"; docker, podman and lxc NAME are the ones to name",
+                            verb->name, argv[optind]);
     return EXIT_GOOD;
-}
-
-static int
-install_error (const struct error *err)
-{
-    bool denied = err->status == EACCES || err->status == EPERM;
-
-    print_line (stderr, "drictl: %s%s", err->message, denied ? "; run it as root, with sudo" : "");
-    return EXIT_BAD;
 }
 
 static void
@@ -324,21 +460,20 @@ print_change (const char *key, const char *before, const char *after)
 static void
 print_changes (const struct docker_install *how, const struct docker_outcome *done)
 {
-    _cleanup_free_ char *entry = NULL;
-    _cleanup_free_ char *new_entry = NULL;
-    _cleanup_free_ char *name = NULL;
-    _cleanup_free_ char *new_name = NULL;
+    _cleanup_values_ struct daemon_json_values before = {0};
+    _cleanup_values_ struct daemon_json_values after = {0};
     struct error ignored;
 
     if (!done->after.data && !how->dry_run)
         print_line (stdout, "%s: removed, it had nothing else:", how->config);
     else
         print_line (stdout, "%s%s:", how->config, how->dry_run ? " would change" : "");
-    if (daemon_json_values (&done->before, &entry, &name, &ignored) < 0
-        || daemon_json_values (&done->after, &new_entry, &new_name, &ignored) < 0)
+    if (daemon_json_read (&done->before, &before, &ignored) < 0
+        || daemon_json_read (&done->after, &after, &ignored) < 0)
         return;
-    print_change ("runtimes.dri", entry, new_entry);
-    print_change ("default-runtime", name, new_name);
+    print_change ("runtimes.dri", before.runtime, after.runtime);
+    print_change ("default-runtime", before.default_runtime, after.default_runtime);
+    print_change ("node-generic-resources", before.resources, after.resources);
 }
 
 static void
@@ -394,7 +529,7 @@ install_podman (const struct docker_install *given)
 
     how.hook = hook;
     if (program_beside ("dri-hook", hook, sizeof hook, &err) < 0 || podman_install (&how, &changes, &err) < 0)
-        return install_error (&err);
+        return file_error (&err);
     print_podman (&how, &changes, "written");
     if (changes.n > 0 && !how.dry_run)
         print_line (stdout,
@@ -412,9 +547,115 @@ uninstall_podman (const struct docker_install *given)
     struct error err;
 
     if (podman_uninstall (&how, &changes, &err) < 0)
-        return install_error (&err);
+        return file_error (&err);
     print_podman (&how, &changes, "removed");
     return EXIT_GOOD;
+}
+
+/* The exit code. What Swarm is to be told of is for the broker to say; *resources is the caller's.  */
+static int
+find_resources (json_t **resources)
+{
+    _cleanup_json_ json_t *status = NULL;
+    struct config config;
+    struct error err = {0};
+    int code = ask ("Status", NULL, &status);
+
+    if (code != EXIT_GOOD)
+        return code;
+    if (config_load (&config, &err) == 0)
+        *resources = generic_resources_of (json_object_get (status, "gpus"), &config, &err);
+    return *resources ? EXIT_GOOD : fail (EXIT_BAD, &err);
+}
+
+/* dockerd looks at the default runtime at a reload, at what it advertises when it starts.  */
+static void
+print_next_steps (const struct docker_install *how)
+{
+    print_line (stdout, "What was there before is in %s.dri-broker-backup.", how->config);
+    print_line (stdout, "Next: systemctl %s docker", how->resources ? "restart" : "reload");
+    if (how->default_runtime)
+        print_line (stdout, "Containers that exist keep their runtime until they are created anew.");
+    if (how->resources)
+        print_line (stdout, "Then: docker service create --container-label dri.enable=true "
+                            "--generic-resource dri=1 …; without the latter GPUs are shared.");
+}
+
+static int
+install_docker (struct docker_install *how)
+{
+    struct docker_outcome done;
+    char runtime[PATH_MAX];
+    struct error err;
+
+    if (!how->config)
+        how->config = daemon_json;
+    if (!how->runtime && docker_find_runtime (runtime, sizeof runtime, &err) < 0)
+        return file_error (&err);
+    if (!how->runtime)
+        how->runtime = runtime;
+    if (docker_install (how, &done, &err) < 0)
+        return file_error (&err);
+    if (print_outcome (how, &done))
+        print_next_steps (how);
+    docker_outcome_finish (&done);
+    return EXIT_GOOD;
+}
+
+static void
+print_lxc (const struct lxc_install *how, const struct lxc_changes *changes, const char *hook_done)
+{
+    const char *maybe = how->dry_run ? "would be " : "";
+
+    if (changes->hook[0])
+        print_line (stdout, "%s: %s%s", changes->hook, maybe, hook_done);
+    if (changes->config[0])
+        print_line (stdout, "%s: %schanged by one line, lxc.include", changes->config, maybe);
+    if (!changes->hook[0] && !changes->config[0])
+        print_line (stdout, "Container %s: nothing to do.", how->name);
+}
+
+static int
+install_lxc (char *const *words, int n, const struct docker_install *given)
+{
+    struct lxc_install how = {.name = words[0],
+                              .config = given->config,
+                              .words = words + 1,
+                              .n_words = n - 1,
+                              .dry_run = given->dry_run};
+    static struct lxc_changes changes; /* large */
+    char hook[PATH_MAX];
+    struct error err;
+
+    how.hook = hook;
+    if (program_beside ("dri-hook", hook, sizeof hook, &err) < 0 || lxc_install (&how, &changes, &err) < 0)
+        return file_error (&err);
+    print_lxc (&how, &changes, "written");
+    if (changes.config[0] && !how.dry_run)
+        print_line (stdout,
+                    "Next: start container %s anew; take its own /dev/dri entries out (dev0:, "
+                    "lxc.mount.entry, lxc.cgroup2.devices.allow).",
+                    how.name);
+    return EXIT_GOOD;
+}
+
+static int
+uninstall_lxc (const char *name, const struct docker_install *given)
+{
+    const struct lxc_install how = {.name = name, .config = given->config, .dry_run = given->dry_run};
+    static struct lxc_changes changes; /* large */
+    struct error err;
+
+    if (lxc_uninstall (&how, &changes, &err) < 0)
+        return file_error (&err);
+    print_lxc (&how, &changes, "removed");
+    return EXIT_GOOD;
+}
+
+static bool
+is_lxc (int argc, char **argv)
+{
+    return argc - optind >= 2 && strcmp (argv[optind], "lxc") == 0;
 }
 
 static int
@@ -422,43 +663,35 @@ run_install (const struct verb *verb, int argc, char **argv)
 {
     static const struct option options[] = {
         {"default-runtime", no_argument, NULL, OPTION_DEFAULT_RUNTIME},
+        {"swarm", no_argument, NULL, OPTION_SWARM},
         {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
         {"config", required_argument, NULL, OPTION_CONFIG},
         {"runtime", required_argument, NULL, OPTION_RUNTIME},
         {0},
     };
+    _cleanup_json_ json_t *resources = NULL;
     struct docker_install how = {0};
-    struct docker_outcome done;
-    char runtime[PATH_MAX];
-    struct error err;
-    bool is_podman;
+    bool is_podman, swarm = false;
     int code;
 
-    if (parse_install (argc, argv, options, &how) < 0)
+    if (parse_install (argc, argv, options, &how, &swarm) < 0)
         return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+    if (is_lxc (argc, argv))
+        return install_lxc (argv + optind + 1, argc - optind - 1, &how);
     code = check_engine (verb, argc, argv, &is_podman);
     if (code != EXIT_GOOD)
         return code;
     if (is_podman && (how.runtime || how.default_runtime))
-        return usage_error ("%s: --runtime and --default-runtime are Docker's", verb->name);
+        return usage_error ("%s: --runtime, --default-runtime and --swarm are Docker's", verb->name);
     if (is_podman)
         return install_podman (&how);
-    if (!how.config)
-        how.config = daemon_json;
-    if (!how.runtime && docker_find_runtime (runtime, sizeof runtime, &err) < 0)
-        return install_error (&err);
-    if (!how.runtime)
-        how.runtime = runtime;
-    if (docker_install (&how, &done, &err) < 0)
-        return install_error (&err);
-    if (print_outcome (&how, &done)) {
-        print_line (stdout, "What was there before is in %s.dri-broker-backup.", how.config);
-        print_line (stdout, "Next: systemctl reload docker");
-        if (how.default_runtime)
-            print_line (stdout, "Containers that exist keep their runtime until they are created anew.");
+    if (swarm) {
+        code = find_resources (&resources);
+        if (code != EXIT_GOOD)
+            return code;
+        how.resources = resources;
     }
-    docker_outcome_finish (&done);
-    return EXIT_GOOD;
+    return install_docker (&how);
 }
 
 /* dockerd reads a default runtime when it is told to reload, and keeps the one it has where none stands
@@ -466,14 +699,13 @@ run_install (const struct verb *verb, int argc, char **argv)
 static bool
 takes_default_away (const struct docker_outcome *done)
 {
-    _cleanup_free_ char *entry = NULL;
-    _cleanup_free_ char *new_entry = NULL;
-    _cleanup_free_ char *name = NULL;
-    _cleanup_free_ char *new_name = NULL;
+    _cleanup_values_ struct daemon_json_values before = {0};
+    _cleanup_values_ struct daemon_json_values after = {0};
     struct error ignored;
 
-    return daemon_json_values (&done->before, &entry, &name, &ignored) == 0
-           && daemon_json_values (&done->after, &new_entry, &new_name, &ignored) == 0 && *name && !*new_name;
+    return daemon_json_read (&done->before, &before, &ignored) == 0
+           && daemon_json_read (&done->after, &after, &ignored) == 0 && *before.default_runtime
+           && !*after.default_runtime;
 }
 
 static int
@@ -487,11 +719,13 @@ run_uninstall (const struct verb *verb, int argc, char **argv)
     struct docker_install how = {0};
     struct docker_outcome done;
     struct error err;
-    bool is_podman;
+    bool is_podman, swarm;
     int code;
 
-    if (parse_install (argc, argv, options, &how) < 0)
+    if (parse_install (argc, argv, options, &how, &swarm) < 0)
         return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
+    if (is_lxc (argc, argv) && argc - optind == 2)
+        return uninstall_lxc (argv[optind + 1], &how);
     code = check_engine (verb, argc, argv, &is_podman);
     if (code != EXIT_GOOD)
         return code;
@@ -500,7 +734,7 @@ run_uninstall (const struct verb *verb, int argc, char **argv)
     if (!how.config)
         how.config = daemon_json;
     if (docker_uninstall (&how, &done, &err) < 0)
-        return install_error (&err);
+        return file_error (&err);
     if (print_outcome (&how, &done)) {
         print_line (stdout, "Next: systemctl %s",
                     takes_default_away (&done)
@@ -518,10 +752,12 @@ static const struct verb verbs[] = {
     {"devices", "[--json]", "GPUs and their device nodes", run_devices},
     {"explain", "CONTAINER|SERVICE [--json]", "what it asked for and got, and why", run_explain},
     {"release", "CONTAINER|LEASE [--force]", "end a lease", run_release},
+    {"probe", "[GPU|CONTAINER] [--json]", "ask anew what it can do", run_probe},
     {"attach", "CONTAINER [KEY=VALUE]...", "give a running container a GPU", run_attach},
     {"detach", "CONTAINER", "and take it away again", run_detach},
-    {"install", "docker|podman [OPTION]...", "make dri-broker known to it", run_install},
-    {"uninstall", "docker|podman [OPTION]...", "undo what install did", run_uninstall},
+    {"cdi", "generate|validate [FILE]", "the CDI spec of the GPUs", run_cdi},
+    {"install", "docker|podman|lxc NAME ...", "make dri-broker known to it", run_install},
+    {"uninstall", "docker|podman|lxc NAME ...", "undo what install did", run_uninstall},
 };
 
 static int
@@ -533,10 +769,13 @@ print_help (void)
         (void) printf ("  %-9s %-26s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
     (void) puts ("\n"
                  "  --json             what the broker answers, as JSON\n"
+                 "  --lxc              explain: lines for a configuration of Proxmox VE\n"
                  "  --force            release: also while the container runs\n"
                  "  --dry-run          install, uninstall: show the change only\n"
-                 "  --config PATH      install: not /etc/docker/daemon.json, not /etc/containers\n"
+                 "  --output FILE      cdi generate: not to standard output\n"
+                 "  --config PATH      install: not /etc/docker/daemon.json, /etc/containers, …\n"
                  "  --default-runtime  install: also for containers that name no runtime\n"
+                 "  --swarm            install: the same, and tell Swarm of the GPUs\n"
                  "  --runtime PATH     install: not the dri-runtime beside drictl\n"
                  "  --help, --version\n"
                  "\n"

@@ -10,6 +10,7 @@
 #include "../oci/door.h"
 #include "../oci/file.h"
 #include "../oci/spec.h"
+#include "../oci/words.h"
 #include "client.h"
 #include "engines.h"
 #include "print.h"
@@ -38,27 +39,14 @@ warn (void *userdata, const char *text)
 
 /* What the labels say counts at a start; here it is the command line.  */
 static int
-take_words (struct request *req, char **words, int n, struct error *err)
+take_words (struct request *req, char *const *words, int n, struct error *err)
 {
-    char name[64];
-
-    request_init (req);
-    if (request_set (req, SOURCE_LABEL, "dri.enable", "true", err) < 0)
+    if (words_take (req, words, n, err) < 0)
         return -1;
-    for (int i = 0; i < n; i++) {
-        const char *equals = strchr (words[i], '=');
-
-        if (!equals || equals - words[i] >= (ptrdiff_t) sizeof name)
-            return error_set (err, 0, "%s is no request, as dri.gpu=any is", words[i]);
-        (void) snprintf (name, sizeof name, "%.*s", (int) (equals - words[i]), words[i]);
-        if (strcmp (name, request_key_name (KEY_ON_FAILURE)) == 0)
-            return error_set (err, 0, "%s says what happens to a start, and this container runs", name);
-        if (!request_owns_label (name))
-            return error_set (err, 0, "%s is no request, as dri.gpu=any is", words[i]);
-        if (request_set (req, SOURCE_LABEL, name, equals + 1, err) < 0)
-            return -1;
-    }
-    return 0;
+    return req->source[KEY_ON_FAILURE] == SOURCE_DEFAULT
+               ? 0
+               : error_set (err, 0, "%s says what happens to a start, and this container runs",
+                            request_key_name (KEY_ON_FAILURE));
 }
 
 /* The lease of a container; NULL with err->message "" where it has none.  */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../oci/cleanup.h"
-#include "../oci/engine.h"
+#include "../oci/engine_docker.h"
 #include "../oci/file.h"
 #include "../oci/podman.h"
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "scope.h"
+#include "throttle.h"
 
 struct layout *
 follow_layout (struct leasing *l, const struct lease *lease)
@@ -58,6 +59,7 @@ follow_gpus (struct leasing *l, struct lease *lease)
     struct error err;
 
     lease->lost = !is_whole (l, lease);
+    throttle_admit (l->throttle, lease);
     if (!lease->moved && layout && leasedir_shows (&l->dir, lease->id, layout))
         return;
     /* Without a process there is no group yet.  */

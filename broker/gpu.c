@@ -118,6 +118,20 @@ find_place (struct gpus *gpus, const struct gpu *found)
 }
 
 static void
+take_over (struct gpu *place, const struct gpu *found)
+{
+    char before[GPU_IDENTITY_MAX], now[GPU_IDENTITY_MAX];
+    const struct gpu_ready ready = place->ready;
+
+    gpu_identity (place, before);
+    gpu_identity (found, now);
+    *place = *found;
+    place->state = GPU_PRESENT;
+    if (strcmp (before, now) == 0)
+        place->ready = ready;
+}
+
+static void
 lose_node (struct gpu_node *node)
 {
     /* The kernel gives a free minor to the next GPU: a stale number would be a grant of the wrong device.  */
@@ -225,17 +239,23 @@ gpus_update (struct gpus *gpus, const struct config *config, const struct gpu *f
     for (size_t i = 0; i < n; i++) {
         struct gpu *place = find_place (gpus, &found[i]);
 
-        if (place) {
-            *place = found[i];
-            place->state = GPU_PRESENT;
-        } else {
+        if (place)
+            take_over (place, &found[i]);
+        else
             gpus->ignored++;
-        }
     }
     lose_missing (gpus);
     apply_config (gpus, config, selectors);
     name_the_rest (gpus);
     return 0;
+}
+
+void
+gpu_identity (const struct gpu *gpu, char identity[GPU_IDENTITY_MAX])
+{
+    (void) snprintf (identity, GPU_IDENTITY_MAX, "%04x:%04x %s %u:%u %ju %s %s", gpu->vendor, gpu->device,
+                     gpu->bus, gpu->render.major, gpu->render.minor, (uintmax_t) gpu->render.inode,
+                     gpu->driver, gpu->version);
 }
 
 /* Null too for what is not UTF-8: the kernel and the hardware database promise nothing.  */
@@ -251,6 +271,14 @@ static json_t *
 hex_or_null (bool known, uint16_t id)
 {
     return known ? json_sprintf ("0x%04x", id) : json_null ();
+}
+
+static json_t *
+ready_to_json (const struct gpu_ready *ready)
+{
+    return json_pack ("{s:o s:o s:o s:o s:o}", "level", text_or_null (ready->level), "profiles",
+                      abilities_to_json (&ready->abilities), "driver", text_or_null (ready->driver), "reason",
+                      text_or_null (ready->reason), "expectation", text_or_null (ready->expectation));
 }
 
 json_t *
@@ -270,10 +298,8 @@ gpu_to_json (const struct gpu *gpu)
     (void) json_object_set_new (json, "card", text_or_null (present ? gpu->card.name : ""));
     (void) json_object_set_new (json, "state", json_string (present ? "present" : "lost"));
     (void) json_object_set_new (json, "reason", text_or_null (present ? "" : gone));
-    (void) json_object_set_new (json, "ready", json_pack ("{s:n, s:[]}", "level", "profiles"));
+    (void) json_object_set_new (json, "ready", ready_to_json (&gpu->ready));
     (void) json_object_set_new (json, "slots", json_pack ("{s:I}", "total", (json_int_t) gpu->slots));
-    (void) json_object_set_new (json, "engines", json_null ());
-    (void) json_object_set_new (json, "memory", json_null ());
     (void) json_object_set_new (json, "simulated", json_boolean (gpu->simulated));
     return json;
 }

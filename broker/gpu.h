@@ -17,15 +17,31 @@
 #include "../oci/config.h"
 #include "../oci/error.h"
 #include "../oci/request.h"
+#include "abilities.h"
 
-enum { GPUS_MAX = 16 };
+enum { GPUS_MAX = 16, GPU_PATH_MAX = 256 };
 
 enum gpu_state { GPU_ABSENT, GPU_PRESENT, GPU_LOST };
+
+/* Of what a GPU can do. Asked: it will be known, or not, in some seconds.  */
+enum gpu_knowledge { GPU_UNKNOWN, GPU_ASKED, GPU_KNOWN };
+
+/* What this machine's own libva says of a GPU; prober.h. It holds as long as the identity does.  */
+struct gpu_ready {
+    enum gpu_knowledge knowledge;
+    struct abilities abilities; /* GPU_KNOWN */
+    char level[8];              /* that was verified: "node", "driver", "vaapi"; "" where none was */
+    char driver[96];            /* the vendor string of the VA driver; "" where none came up */
+    char reason[400];           /* the verdict, for people */
+    char expectation[400];      /* what the hardware could do beyond that, codecs.h; "" where nothing */
+};
 
 struct gpu_node {
     char name[24]; /* "renderD128", "card0"; "" where the device has none */
     unsigned major, minor;
-    gid_t gid; /* of the host's own node: the render or video group there */
+    gid_t gid;   /* of the host's own node: the render or video group there */
+    ino_t inode; /* of the host's own node: another one whenever a driver takes the device; 0: simulated */
+    char path[GPU_PATH_MAX]; /* of the host's own node; "" for a simulated one that has none */
 };
 
 struct gpu {
@@ -35,11 +51,13 @@ struct gpu {
     char bus[64];            /* "pci-0000:00:02.0" or "platform-vgem", as udev's by-path has it */
     char pci[16];            /* "0000:00:02.0", "" off the PCI bus */
     char driver[32];         /* kernel driver: "i915" */
+    char version[40];        /* which build of it: its module's srcversion; "" where it is in the kernel */
     uint16_t vendor, device; /* 0 off the PCI bus */
     char vendor_name[96], model[128]; /* from the hardware database, "" where it has no entry */
     struct gpu_node render, card;     /* of a lost GPU: the last names, until another has them; numbers 0 */
     unsigned slots;
     bool simulated; /* from a fixture: the nodes are stand-ins */
+    struct gpu_ready ready;
 };
 
 struct gpus {
@@ -68,6 +86,12 @@ int gpus_update (struct gpus *gpus, const struct config *config, const struct gp
 /* The place of the GPU on this bus; of one that is not here now, a place that it will take when it returns.
  * -1 where the table is full.  */
 int gpus_expect (struct gpus *gpus, const char *bus);
+
+enum { GPU_IDENTITY_MAX = 240 };
+
+/* Which device it is, under which numbers, and by which build of which driver, since which binding: what was
+ * found out about a GPU holds as long as this text does.  */
+void gpu_identity (const struct gpu *gpu, char identity[GPU_IDENTITY_MAX]);
 
 /* Does the GPU fit the selector? Pure. SELECT_VENDOR takes intel, amd, nvidia or four hex digits. A lost GPU
  * fits as before (one may wait for it), so a caller with a choice prefers present ones.  */

@@ -327,6 +327,20 @@ write_added (const struct paths *paths, const struct docker_outcome *done, enum 
     return 0;
 }
 
+/* Without a backup that is of use, whatever stands there is the user's.  */
+static int
+add (const struct docker_install *how, struct docker_outcome *done, enum backup backup,
+     const struct text *original, struct error *err)
+{
+    const struct daemon_json_edit edit = {how->runtime, how->default_runtime, how->resources};
+
+    if (daemon_json_add (&done->before, backup == BACKUP_GOOD ? original : &done->before, &edit, &done->after,
+                         err)
+        < 0)
+        return error_wrap (err, "%s", how->config);
+    return 0;
+}
+
 int
 docker_install (const struct docker_install *how, struct docker_outcome *outcome, struct error *err)
 {
@@ -338,8 +352,8 @@ docker_install (const struct docker_install *how, struct docker_outcome *outcome
     if (check_runtime (how->runtime, err) < 0
         || read_state (how, &paths, &done.before, &original, &backup, err) < 0)
         return -1;
-    if (daemon_json_add (&done.before, how->runtime, how->default_runtime, &done.after, err) < 0)
-        return error_wrap (err, "%s", how->config);
+    if (add (how, &done, backup, &original, err) < 0)
+        return -1;
     done.bad_backup = backup == BACKUP_BAD;
     if (!text_same (&done.before, &done.after)) {
         if (validate (&done.after, &done.check, err) < 0)

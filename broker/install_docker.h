@@ -17,6 +17,7 @@ struct docker_install {
     const char *runtime; /* absolute path of dri-runtime; not for uninstall */
     bool default_runtime;
     bool dry_run;
+    const json_t *resources; /* as in struct daemon_json_edit */
 };
 
 enum docker_check {

@@ -10,6 +10,7 @@
 #include "../oci/cleanup.h"
 #include "../oci/file.h"
 #include "../oci/request.h"
+#include "place.h"
 
 /* Podman's own (containers/common, DefaultHooksDirs).  */
 #define PACKAGED_HOOKS "/usr/share/containers/oci/hooks.d"
@@ -132,46 +133,6 @@ drop_in_text (const struct podman_install *how)
 }
 
 static int
-make_folders (char *path, struct error *err)
-{
-    for (char *slash = strchr (path + 1, '/'); slash; slash = strchr (slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir (path, 0755) < 0 && errno != EEXIST)
-            return error_set (err, errno, "make folder %s", path);
-        *slash = '/';
-    }
-    return 0;
-}
-
-/* By rename from a name that Podman does not read: half a hook would keep every container from starting.  */
-static int
-place (char *path, const char *text, struct error *err)
-{
-    _cleanup_close_ int fd = -1;
-    char temporary[PATH_MAX + 8];
-
-    if (make_folders (path, err) < 0)
-        return -1;
-    (void) snprintf (temporary, sizeof temporary, "%s.new", path);
-    (void) unlink (temporary);
-    fd = open (temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0 || fchmod (fd, 0644) < 0 || write_all (fd, text, strlen (text)) < 0 || fsync (fd) < 0
-        || rename (temporary, path) < 0)
-        return error_set (err, errno, "write %s", path);
-    return 0;
-}
-
-static bool
-holds (const char *path, const char *text)
-{
-    _cleanup_free_ char *there = NULL;
-    struct error ignored;
-    size_t len;
-
-    return file_read (path, CONF_MAX, &there, &len, &ignored) == 0 && strcmp (there, text) == 0;
-}
-
-static int
 write_file (const struct podman_install *how, const struct file *file, struct podman_changes *changes,
             struct error *err)
 {
@@ -182,9 +143,9 @@ write_file (const struct podman_install *how, const struct file *file, struct po
         return error_set (err, ENOMEM, "%s", file->name);
     if (path_of (how, file->name, path, err) < 0)
         return -1;
-    if (holds (path, text))
+    if (place_holds (path, text))
         return 0;
-    if (!how->dry_run && place (path, text, err) < 0)
+    if (!how->dry_run && place_file (path, text, err) < 0)
         return -1;
     changes->n++;
     return 0;

@@ -18,6 +18,7 @@ order_parse (struct order *order, const json_t *parameters, struct error *err)
         || request_from_json (&order->request, request, err) < 0)
         return -1;
     order->parameters = NULL;
+    order->owner = 0;
     return 0;
 }
 
@@ -34,6 +35,27 @@ leases_init (struct leases *leases)
     leases->n = 0;
     for (unsigned i = 0; i < LEASES_MAX; i++)
         leases->order[i] = (uint16_t) i;
+}
+
+const char *
+leases_full (const struct leases *leases, uid_t owner)
+{
+    unsigned his = 0, unprivileged = 0;
+    const struct lease *lease;
+
+    if (leases->n == LEASES_MAX)
+        return "all 256 leases are in use (drictl status)";
+    if (owner == 0)
+        return NULL;
+    leases_foreach (leases, lease) {
+        his += lease->order.owner == owner;
+        unprivileged += lease->order.owner != 0;
+    }
+    if (his >= LEASES_UID_MAX)
+        return "16 leases are as many as a user other than root can have at a time (drictl status)";
+    return unprivileged >= LEASES_UNPRIVILEGED_MAX
+               ? "users other than root have 128 leases, as many as they can"
+               : NULL;
 }
 
 struct lease *
@@ -87,14 +109,36 @@ container_is (const struct container *container, const char *text)
                || (len >= 12 && strncmp (container->id, text, len) == 0));
 }
 
+static struct lease *
+newer (struct lease *a, struct lease *b)
+{
+    return !a || b->since > a->since ? b : a;
+}
+
 struct lease *
-lease_find_container (struct leases *leases, const char *text)
+lease_find_container (struct leases *leases, const char *text, uid_t owner)
+{
+    struct lease *his = NULL, *others = NULL, *lease;
+
+    leases_foreach (leases, lease) {
+        if (!container_is (&lease->order.container, text))
+            continue;
+        if (lease->order.owner == owner)
+            his = newer (his, lease);
+        else
+            others = newer (others, lease);
+    }
+    return his || owner != 0 ? his : others;
+}
+
+struct lease *
+lease_find_exact (struct leases *leases, const char *id, uid_t owner)
 {
     struct lease *found = NULL, *lease;
 
     leases_foreach (leases, lease) {
-        if (container_is (&lease->order.container, text) && (!found || lease->since > found->since))
-            found = lease;
+        if (lease->order.owner == owner && *id && strcmp (lease->order.container.id, id) == 0)
+            found = newer (found, lease);
     }
     return found;
 }
@@ -145,11 +189,12 @@ lease_to_json (const struct lease *lease, const struct gpus *gpus, bool with_id)
 
     gpus_names (gpus, lease->gpus, names, sizeof names);
     return json_pack (
-        "{s:o s:s s:o s:o s:s s:s s:i s:o s:o s:I s:o s:s s:n s:n}", "id",
-        with_id ? json_string (lease->id) : json_null (), "state", lease_state_name (lease), "container",
-        container_to_json (&lease->order.container), "gpu", lease->gpus ? json_string (names) : json_null (),
-        "access", access_name (req->access), "class", class_name (req->class), "slots", (int) req->slots,
-        "share", req->share ? json_integer (req->share) : json_null (), "pid",
+        "{s:o s:I s:s s:o s:o s:s s:s s:i s:o s:o s:I s:o s:s}", "id",
+        with_id ? json_string (lease->id) : json_null (), "owner", (json_int_t) lease->order.owner, "state",
+        lease_state_name (lease), "container", container_to_json (&lease->order.container), "gpu",
+        lease->gpus ? json_string (names) : json_null (), "access", access_name (req->access), "class",
+        class_name (req->class), "slots", (int) req->slots, "share",
+        req->share ? json_integer (req->share) : json_null (), "pid",
         lease->pid ? json_integer (lease->pid) : json_null (), "since", (json_int_t) lease->since, "ready",
-        readiness_to_json (lease), "reason", lease_reason (lease), "engines", "memory");
+        readiness_to_json (lease), "reason", lease_reason (lease));
 }

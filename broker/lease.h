@@ -7,14 +7,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../hook/device_cgroup.h"
+#include "../hook/cgroup.h"
 #include "../oci/container.h"
 #include "../oci/error.h"
 #include "../oci/grant.h"
 #include "../oci/request.h"
 #include "gpu.h"
+#include "verdicts.h"
 
-enum { LEASES_MAX = 256 };
+/* Root's containers find room whatever other users do.  */
+enum { LEASES_MAX = 256, LEASES_UNPRIVILEGED_MAX = 128, LEASES_UID_MAX = 16 };
 
 enum lease_state {
     LEASE_FREE,    /* the entry is unused */
@@ -25,9 +27,11 @@ enum lease_state {
 
 /* What a door sends with Acquire. The broker keeps its text as it came, for the journal and for Explain.  */
 struct order {
+    uid_t owner; /* who asked, of the host; only he and root may touch what he gets */
     struct container container;
     struct workload workload;
     struct request request;
+    int64_t arrived;  /* seconds since the epoch: when it was first asked for */
     char *parameters; /* owned; JSON on one line */
 };
 
@@ -35,21 +39,28 @@ struct lease {
     enum lease_state state;
     char id[33];
     struct order order;
-    uint32_t gpus;                       /* bit set of indexes into gpus.table */
-    bool shut;                           /* its device filter could not be made to follow: it opens nothing */
-    bool lost;                           /* one of them is gone, and its nodes with it */
-    int64_t since;                       /* seconds since the epoch */
-    uint64_t expires;                    /* CLOCK_MONOTONIC, µs; LEASE_GRANTED only */
-    pid_t pid;                           /* LEASE_ACTIVE and LEASE_WITHOUT */
-    uint64_t start;                      /* of that process, in clock ticks since boot (proc(5), starttime) */
-    char cgroup[DEVICE_CGROUP_PATH_MAX]; /* the container's, as device_cgroup_of() has it; "" until active */
+    uint32_t gpus;                 /* bit set of indexes into gpus.table */
+    bool shut;                     /* its device filter could not be made to follow: it opens nothing */
+    bool lost;                     /* one of them is gone, and its nodes with it */
+    int64_t since;                 /* seconds since the epoch */
+    uint64_t expires;              /* CLOCK_MONOTONIC, µs; LEASE_GRANTED only */
+    pid_t pid;                     /* LEASE_ACTIVE and LEASE_WITHOUT */
+    uint64_t start;                /* of that process, in clock ticks since boot (proc(5), starttime) */
+    char cgroup[CGROUP_PATH_MAX];  /* the container's, where devices are filtered (cgroup_of()); "" until
+                                      active */
+    char freezer[CGROUP_PATH_MAX]; /* the same for the freezer */
+    bool governed;                 /* it was frozen by the broker, or may have been */
+    bool parkable;                 /* it may be parked: batch, and its group can be frozen */
+    bool parked;                   /* it stands still to make room for another */
+    int64_t parked_at;             /* seconds since the epoch; 0: before this broker */
     bool moved;  /* GPUs changed between grant and activation: the device filter is of the old numbers */
     int pidfd;   /* owned; -1 while there is no process */
     void *watch; /* the event source of pidfd */
     char decision[256];       /* why this GPU, or why none */
     enum request_ready level; /* READY_AUTO: not verified yet */
     bool ready;
-    char verdict[256];
+    char verdict[640];
+    char key[VERDICT_KEY_MAX]; /* the gate's, of verdicts that are kept; "" where it gave none */
 };
 
 struct leases {
@@ -69,18 +80,22 @@ void leases_init (struct leases *leases);
 int order_parse (struct order *order, const json_t *parameters, struct error *err);
 void order_finish (struct order *order);
 
+/* Why this owner can have no more; NULL: he can.  */
+const char *leases_full (const struct leases *leases, uid_t owner);
 /* NULL where the table is full.  */
 struct lease *lease_take (struct leases *leases);
 void lease_drop (struct leases *leases, struct lease *lease);
 
 struct lease *lease_find (struct leases *leases, const char *id);
-/* By container id, unique start of an id (12 characters at least), or name; the newest of several.  */
-struct lease *lease_find_container (struct leases *leases, const char *text);
+/* By container id, unique start of an id (12 characters at least), or name; the newest of several. Only the
+ * owner's, but root finds everybody's after his own: who calls his container as root does hides nothing.  */
+struct lease *lease_find_container (struct leases *leases, const char *text, uid_t owner);
+/* By its whole id only, and the owner's only: what an engine says of a container that has ended.  */
+struct lease *lease_find_exact (struct leases *leases, const char *id, uid_t owner);
 /* Does the text name the container, in one of these ways?  */
 bool container_is (const struct container *container, const char *text);
 
-/* The object of Status; references are the caller's. with_id: for root only, since the id is the name of a
- * directory that nobody else is to find.  */
+/* The object of Status; references are the caller's. with_id: for those who may touch it.  */
 json_t *lease_to_json (const struct lease *lease, const struct gpus *gpus, bool with_id);
 
 const char *lease_state_name (const struct lease *lease);

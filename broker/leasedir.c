@@ -11,6 +11,20 @@
 
 #include "../oci/cleanup.h"
 
+enum { DRM_MAJOR = 226 }; /* Documentation/admin-guide/devices.txt */
+
+/* In a user namespace nobody makes device nodes, whatever his capabilities (user_namespaces(7)). A render
+ * node, because the service may make no others.  */
+static bool
+makes_nodes (int root)
+{
+    static const char name[] = ".probe";
+    bool refused = mknodat (root, name, S_IFCHR, makedev (DRM_MAJOR, 128)) < 0 && errno == EPERM;
+
+    (void) unlinkat (root, name, 0);
+    return !refused;
+}
+
 int
 leasedir_open (struct leasedir *dir, const char *path, struct error *err)
 {
@@ -29,7 +43,8 @@ leasedir_open (struct leasedir *dir, const char *path, struct error *err)
         return error_set (err, errno, "lease root %s", path);
     if (st.st_uid != geteuid () || (st.st_mode & 077))
         return error_set (err, 0, "lease root %s: it has to be root's alone (chown root, chmod 0700)", path);
-    if (fs.f_flag & ST_NODEV)
+    dir->bound = !makes_nodes (fd);
+    if (!dir->bound && fs.f_flag & ST_NODEV)
         return error_set (err, 0,
                           "lease root %s is on a nodev mount, where no device node can be opened: "
                           "mount a tmpfs there without nodev",
@@ -64,10 +79,15 @@ below (struct below *below, const char *id, const char *folder, const char *name
 }
 
 static int
-make_node (int root, const char *id, const struct layout_node *node, struct error *err)
+make_node (int root, bool bound, const char *id, const struct layout_node *node, struct error *err)
 {
     dev_t device = makedev (node->node.major, node->node.minor);
     struct below path;
+
+    if (bound)
+        return mknodat (root, below (&path, id, "/", node->node.name), S_IFREG, 0) < 0
+                   ? error_set (err, errno, "make %s", node->node.name)
+                   : 0;
 
     /* The broker's umask is 0: the mode is as it stands here. Until the chown the node is root's alone.  */
     if (mknodat (root, below (&path, id, "/", node->node.name), S_IFCHR | node->mode, device) < 0)
@@ -98,7 +118,7 @@ leasedir_fill (const struct leasedir *dir, const char *id, const struct layout *
     int r = 0;
 
     for (unsigned i = 0; i < layout->n_nodes && r == 0; i++)
-        r = make_node (dir->root, id, &layout->nodes[i], err);
+        r = make_node (dir->root, dir->bound, id, &layout->nodes[i], err);
     if (r == 0)
         r = make_links (dir->root, id, layout, err);
     if (r < 0) {
@@ -118,6 +138,27 @@ leasedir_make (const struct leasedir *dir, const char *id, const struct layout *
         return -1;
     }
     return 0;
+}
+
+void
+leasedir_own (const struct leasedir *dir, struct layout *layout)
+{
+    for (unsigned i = 0; dir->bound && i < layout->n_nodes; i++) {
+        const struct layout_node *real = layout->nodes;
+        struct layout_node *node = &layout->nodes[i];
+        char path[48];
+        struct stat st;
+
+        /* An alias stands behind the node of the same numbers.  */
+        while (real->node.major != node->node.major || real->node.minor != node->node.minor)
+            real++;
+        (void) snprintf (path, sizeof path, "/dev/dri/%s", real->node.name);
+        if (stat (path, &st) < 0)
+            continue;
+        node->uid = st.st_uid;
+        node->gid = st.st_gid;
+        node->mode = st.st_mode & 0777;
+    }
 }
 
 /* NULL where it is no directory, or a link to one.  */
@@ -167,7 +208,7 @@ leasedir_empty (const struct leasedir *dir, const char *id)
 }
 
 static bool
-is_expected (int fd, const char *name, const struct layout *layout)
+is_expected (int fd, bool bound, const char *name, const struct layout *layout)
 {
     struct stat st;
 
@@ -175,7 +216,8 @@ is_expected (int fd, const char *name, const struct layout *layout)
         return false;
     for (unsigned i = 0; i < layout->n_nodes; i++)
         if (strcmp (layout->nodes[i].node.name, name) == 0)
-            return st.st_rdev == makedev (layout->nodes[i].node.major, layout->nodes[i].node.minor);
+            return bound ? S_ISREG (st.st_mode)
+                         : st.st_rdev == makedev (layout->nodes[i].node.major, layout->nodes[i].node.minor);
     return false;
 }
 
@@ -191,7 +233,7 @@ leasedir_shows (const struct leasedir *dir, const char *id, const struct layout 
         return false;
     for (entry = readdir (entries); entry && same; entry = readdir (entries))
         if (entry->d_type != DT_DIR) {
-            same = is_expected (dirfd (entries), entry->d_name, layout);
+            same = is_expected (dirfd (entries), dir->bound, entry->d_name, layout);
             nodes++;
         }
     (void) closedir (entries);

@@ -12,10 +12,14 @@
 struct leasedir {
     int root; /* owned */
     char path[160];
+    bool bound; /* the kernel lets us make no nodes, as in a user namespace: files stand for them */
 };
 
 /* Errors: no directory, not ours alone to write, or on a file system where device nodes cannot be opened.  */
 int leasedir_open (struct leasedir *dir, const char *path, struct error *err);
+
+/* What a bound directory shows is the host's own nodes: their owners and modes, into the layout.  */
+void leasedir_own (const struct leasedir *dir, struct layout *layout);
 
 /* Makes <root>/<id>. On failure nothing is left of it.  */
 int leasedir_make (const struct leasedir *dir, const char *id, const struct layout *layout,

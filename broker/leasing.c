@@ -9,8 +9,10 @@
 
 #include "../oci/cleanup.h"
 #include "follow.h"
+#include "meter.h"
 #include "process.h"
 #include "recovery.h"
+#include "throttle.h"
 #include "turns.h"
 
 static const void **
@@ -35,28 +37,69 @@ make_id (char id[33], struct error *err)
     return 0;
 }
 
-void
+int
 leasing_note (struct leasing *l, struct writer record)
 {
     struct error err = {0};
+    int r = journal_append_text (&l->journal, record, &err);
 
-    /* What is lost here a restart finds out by itself: the process is gone, or the directory is.  */
-    if (journal_append_text (&l->journal, record, &err) < 0)
+    if (r < 0)
         (void) fprintf (stderr, "%s\n", err.message);
     if (journal_is_long (&l->journal) && recovery_rewrite_journal (l, &err) < 0)
         (void) fprintf (stderr, "%s\n", err.message);
+    return r;
 }
 
 /* --- refusals --- */
+
+static unsigned
+after (unsigned slot)
+{
+    return (slot + 1) % REFUSALS_MAX;
+}
+
+/* The oldest of those that other users than root have, where that is as many as they can; else
+ * REFUSALS_MAX.  */
+static unsigned
+oldest_to_spare (const struct leasing *l)
+{
+    unsigned oldest = REFUSALS_MAX, n = 0;
+
+    for (unsigned i = REFUSALS_MAX; i-- > 0;) {
+        unsigned slot = (l->next_refusal + i) % REFUSALS_MAX;
+
+        if (l->refusals[slot].order.parameters && l->refusals[slot].order.owner != 0) {
+            oldest = slot;
+            n++;
+        }
+    }
+    return n < REFUSALS_UNPRIVILEGED_MAX ? REFUSALS_MAX : oldest;
+}
+
+/* The ring is in the order of time: where one in the middle goes, those behind it move up.  */
+static struct refusal *
+new_refusal (struct leasing *l, uid_t owner)
+{
+    unsigned slot = owner != 0 ? oldest_to_spare (l) : REFUSALS_MAX;
+
+    if (slot == REFUSALS_MAX) {
+        slot = l->next_refusal;
+        l->next_refusal = after (slot);
+        order_finish (&l->refusals[slot].order);
+        return &l->refusals[slot];
+    }
+    order_finish (&l->refusals[slot].order);
+    for (; after (slot) != l->next_refusal; slot = after (slot))
+        l->refusals[slot] = l->refusals[after (slot)];
+    return &l->refusals[slot];
+}
 
 /* Takes the order over.  */
 static void
 remember_refusal (struct leasing *l, struct order *order, const char *lease, const char *reason)
 {
-    struct refusal *refusal = &l->refusals[l->next_refusal];
+    struct refusal *refusal = new_refusal (l, order->owner);
 
-    l->next_refusal = (l->next_refusal + 1) % REFUSALS_MAX;
-    order_finish (&refusal->order);
     refusal->order = *order;
     order->parameters = NULL;
     refusal->at = (int64_t) time (NULL);
@@ -89,6 +132,8 @@ static void
 drop (struct leasing *l, struct lease *lease)
 {
     unwatch (lease);
+    meter_forget (l->meter, lease);
+    throttle_dismiss (l->throttle, lease);
     *holder_of (l, lease) = NULL;
     lease_drop (&l->leases, lease);
 }
@@ -120,7 +165,7 @@ leasing_release (struct leasing *l, struct lease *lease)
     drop (l, lease);
     /* After the drop: a journal that is rewritten now must not have the lease anew. Before the directory
      * goes: a broker killed meanwhile would take up a lease with half of its nodes again.  */
-    leasing_note (l, record);
+    (void) leasing_note (l, record);
     leasedir_remove (&l->dir, id, layout);
     turns_run (l);
 }
@@ -160,7 +205,7 @@ make_lease (struct leasing *l, struct lease *lease, const struct order *order,
     if (journal_append_text (&l->journal, recovery_grant_record (lease, l->gpus), err) < 0)
         return -1;
     if (leasedir_make (&l->dir, lease->id, layout, err) < 0) {
-        leasing_note (l, recovery_release_record (lease));
+        (void) leasing_note (l, recovery_release_record (lease));
         return -1;
     }
     return 0;
@@ -178,26 +223,33 @@ leasing_grant (struct leasing *l, void *client, struct order *order, bool detach
                const struct decision *decision)
 {
     static struct layout layout; /* large */
-    struct lease *lease = lease_take (&l->leases);
+    const char *full = leases_full (&l->leases, order->owner);
     struct grant granted = {0};
     struct error err = {0};
+    struct lease *lease;
 
-    if (!lease) {
-        leasing_refuse (l, client, order, "all 256 leases are in use (drictl status)");
+    if (full) {
+        leasing_refuse (l, client, order, full);
         return;
     }
+    lease = lease_take (&l->leases);
     if (make_lease (l, lease, order, decision, &layout, &err) < 0) {
         lease->order.parameters = NULL;
         lease_drop (&l->leases, lease);
         leasing_refuse (l, client, order, err.message);
         return;
     }
+    if (decision->park)
+        throttle_make_room (l->throttle, &lease->order, lease->gpus);
     *holder_of (l, lease) = detached ? NULL : client;
     if (detached)
         alarm_need (&l->alarm, lease->expires);
     layout_to_grant (&layout, &granted);
+    granted.bound = l->dir.bound;
     memcpy (granted.lease, lease->id, sizeof granted.lease);
-    (void) snprintf (granted.directory, sizeof granted.directory, "%s/%s", l->dir.path, lease->id);
+    /* Only root can enter it; others are given a mount of it.  */
+    if (lease->order.owner == 0)
+        (void) snprintf (granted.directory, sizeof granted.directory, "%s/%s", l->dir.path, lease->id);
     gpus_names (l->gpus, lease->gpus, granted.gpus, sizeof granted.gpus);
     if (decision->gpus == 0)
         (void) snprintf (granted.reason, sizeof granted.reason, "%s", decision->reason);
@@ -302,24 +354,52 @@ leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start
     return 0;
 }
 
-int
-leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, struct error *err)
+/* A container may be in a group that is not its own (podman run --cgroups=disabled): engines name theirs
+ * after the container.  */
+static bool
+is_of (const char *cgroup, const struct container *container)
 {
-    if (leasing_watch (l, lease, pid, 0, err) < 0)
+    return container->id[0] && strstr (cgroup, container->id);
+}
+
+/* The container of another user than root has no device filter of its own, since setting one takes
+ * CAP_SYS_ADMIN of the host. Nor can it make nodes: its directory is all that it has.  */
+static void
+find_cgroups (struct lease *lease)
+{
+    const struct container *container = &lease->order.container;
+    struct error err;
+
+    lease->cgroup[0] = lease->freezer[0] = '\0';
+    if (lease->order.owner != 0)
+        return;
+    if (cgroup_of (lease->pid, "freezer", lease->freezer, sizeof lease->freezer, &err) < 0
+        || !is_of (lease->freezer, container))
+        lease->freezer[0] = '\0';
+    if (cgroup_of (lease->pid, "devices", lease->cgroup, sizeof lease->cgroup, &err) == 0)
+        return;
+    (void) fprintf (stderr, "container %s: %s\n", container_label (container), err.message);
+    /* One that cannot be opened: a filter that has to change later is then known not to.  */
+    (void) snprintf (lease->cgroup, sizeof lease->cgroup, "..");
+}
+
+int
+leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err)
+{
+    if (leasing_watch (l, lease, pid, start, err) < 0)
         return -1;
     lease->state = lease->gpus ? LEASE_ACTIVE : LEASE_WITHOUT;
+    meter_begin (l->meter, lease);
     l->some_without |= lease->gpus == 0;
     *holder_of (l, lease) = NULL;
-    if (device_cgroup_of (pid, lease->cgroup, sizeof lease->cgroup, err) < 0) {
-        (void) fprintf (stderr, "container %s: %s\n", container_label (&lease->order.container),
-                        err->message);
-        /* One that cannot be opened: a filter that has to change later is then known not to.  */
-        (void) snprintf (lease->cgroup, sizeof lease->cgroup, "..");
-    }
+    find_cgroups (lease);
     /* What config.json allows is of the time of the grant.  */
     if (lease->moved)
         follow_gpus (l, lease);
-    return journal_append_text (&l->journal, recovery_activate_record (lease), err);
+    if (journal_append_text (&l->journal, recovery_activate_record (lease), err) < 0)
+        return -1;
+    throttle_admit (l->throttle, lease);
+    return 0;
 }
 
 void
@@ -328,13 +408,15 @@ leasing_report (struct leasing *l, struct lease *lease, enum request_ready level
     lease->level = level;
     lease->ready = ok;
     (void) snprintf (lease->verdict, sizeof lease->verdict, "%s", reason);
+    text_clean (lease->verdict);
     if (!ok && lease->order.request.on_failure == FAILURE_START_WITHOUT) {
         lease->gpus = 0;
         lease->state = LEASE_WITHOUT;
         (void) snprintf (lease->decision, sizeof lease->decision, "%s", reason);
+        text_clean (lease->decision);
         follow_gpus (l, lease);
     }
-    leasing_note (l, recovery_report_record (lease));
+    (void) leasing_note (l, recovery_report_record (lease));
     if (lease->gpus == 0)
         turns_run (l);
 }

@@ -21,14 +21,17 @@
 #include "queue.h"
 #include "warden.h"
 
-enum { REFUSALS_MAX = 32 };
+struct meter;
+struct throttle;
+
+enum { REFUSALS_MAX = 32, REFUSALS_UNPRIVILEGED_MAX = 8 };
 
 /* A container that got nothing, or that the gate turned away; remembered for Explain and for the door.  */
 struct refusal {
     struct order order;
     char lease[33]; /* "" where it had none */
     int64_t at;
-    char reason[256];
+    char reason[sizeof ((struct lease *) 0)->verdict];
 };
 
 struct leasing {
@@ -37,6 +40,7 @@ struct leasing {
     struct gpus *gpus;
     struct leases leases;
     struct queue queue;
+    bool some_parked;
     bool some_without;                     /* a container runs without its GPU, perhaps */
     struct refusal refusals[REFUSALS_MAX]; /* a ring */
     unsigned next_refusal;
@@ -44,14 +48,16 @@ struct leasing {
     struct journal journal;
     struct alarm alarm;
     const struct warden *warden;
+    struct meter *meter;
+    struct throttle *throttle;
     const void *holders[LEASES_MAX]; /* per lease: the client whose end ends a granted one, or NULL */
     /* Answers a client's Acquire, at once or later. grant NULL: refused, with the reason.  */
     void (*answer) (void *userdata, void *client, const struct grant *grant, const char *reason);
     void *userdata;
 };
 
-/* Reads the journal and goes on from there. The caller has set config, gpus, warden, answer and
- * userdata.  */
+/* Reads the journal and goes on from there. The caller has set config, gpus, warden, meter, throttle, answer
+ * and userdata.  */
 int leasing_start (struct leasing *l, sd_event *event, const char *lease_root, const char *journal,
                    struct error *err);
 /* Leases outlive the broker: nothing is released.  */
@@ -73,15 +79,17 @@ bool leasing_client_holds (const struct leasing *l, const void *client);
 /* The client whose end would end this grant; NULL: none.  */
 const void *leasing_holder (const struct leasing *l, const struct lease *lease);
 
-int leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, struct error *err);
+/* start: as for leasing_watch.  */
+int leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err);
 /* Ties a lease to the process that started then (0: whenever). For activation and recovery.  */
 int leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err);
 void leasing_report (struct leasing *l, struct lease *lease, enum request_ready level, bool ok,
                      const char *reason);
 void leasing_release (struct leasing *l, struct lease *lease);
 
-/* Into the journal; where that fails, a restart finds out by itself what is lost.  */
-void leasing_note (struct leasing *l, struct writer record);
+/* Into the journal. Where that fails a restart finds out by itself about most things: the process is gone, or
+ * the directory is.  */
+int leasing_note (struct leasing *l, struct writer record);
 
 /* The GPUs or the configuration changed: the queue may move.  */
 void leasing_gpus_changed (struct leasing *l);

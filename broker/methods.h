@@ -3,14 +3,19 @@
 #define DRI_METHODS_H
 
 #include "leasing.h"
+#include "meter.h"
+#include "probing.h"
 #include "server.h"
 
 struct methods {
     struct leasing *leasing;
     struct server *server;
+    struct probing *probing;
     int (*reload) (void *userdata, struct error *err);
     void *userdata;
-    const struct message_call *call; /* under way */
+    const struct message_call *call;    /* under way */
+    bool wants_status[CONNECTIONS_MAX]; /* those who wait for the meter */
+    struct meter_reader reader;
 };
 
 /* Sets itself up as the handler of the server and as the one who answers for leasing.  */

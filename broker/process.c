@@ -2,11 +2,40 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 
 #include "../oci/cleanup.h"
+#include "../oci/file.h"
+
+/* Bits of the line of /proc/PID/status: of the process, and of its first thread.  */
+static uint64_t
+pending_signals (const char *status, const char *line)
+{
+    const char *at = strstr (status, line);
+
+    return at ? strtoull (at + strlen (line), NULL, 16) : 0;
+}
+
+bool
+process_is_asked_to_stop (pid_t pid)
+{
+    const uint64_t ends = UINT64_C (1) << (SIGTERM - 1) | UINT64_C (1) << (SIGKILL - 1)
+                          | UINT64_C (1) << (SIGINT - 1) | UINT64_C (1) << (SIGQUIT - 1)
+                          | UINT64_C (1) << (SIGHUP - 1) | UINT64_C (1) << (SIGRTMIN + 3 - 1);
+    _cleanup_free_ char *status = NULL;
+    struct error ignored;
+    char path[40];
+    size_t len;
+
+    (void) snprintf (path, sizeof path, "/proc/%d/status", (int) pid);
+    if (file_read (path, 1 << 16, &status, &len, &ignored) < 0)
+        return false;
+    return ((pending_signals (status, "\nSigPnd:") | pending_signals (status, "\nShdPnd:")) & ends) != 0;
+}
 
 uint64_t
 process_start_time (pid_t pid)
@@ -46,4 +75,16 @@ process_hold (pid_t pid, uint64_t *start)
         return -1;
     *start = now;
     return steal_fd (&fd);
+}
+
+void
+process_boot_id (char id[BOOT_ID_MAX])
+{
+    _cleanup_free_ char *text = NULL;
+    struct error ignored;
+    size_t len;
+
+    id[0] = '\0';
+    if (file_read ("/proc/sys/kernel/random/boot_id", 4096, &text, &len, &ignored) == 0)
+        (void) snprintf (id, BOOT_ID_MAX, "%.36s", text);
 }

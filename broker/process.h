@@ -3,6 +3,7 @@
 #ifndef DRI_PROCESS_H
 #define DRI_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -10,8 +11,15 @@
  * is a zombie.  */
 uint64_t process_start_time (pid_t pid);
 
+/* Of this boot: changes at every one (random(4), boot_id). "" where it cannot be read.  */
+enum { BOOT_ID_MAX = 40 };
+void process_boot_id (char id[BOOT_ID_MAX]);
+
 /* A pidfd of the process that has this pid and started then; the caller's to close. *start 0: whenever, and
  * it is set to when. -1: gone.  */
 int process_hold (pid_t pid, uint64_t *start);
+
+/* Does a signal to end wait for a process that cannot take it, because it is frozen?  */
+bool process_is_asked_to_stop (pid_t pid);
 
 #endif

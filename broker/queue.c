@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "arbiter.h"
-
 static bool
 is_put_off (enum waiter_kind kind)
 {
@@ -55,9 +53,7 @@ queue_set_kind (struct queue *queue, struct waiter *waiter, enum waiter_kind kin
 static bool
 comes_before (const struct waiter *a, const struct waiter *b)
 {
-    if (arbiter_before (&a->order.request, &b->order.request))
-        return true;
-    return !arbiter_before (&b->order.request, &a->order.request) && a->sequence < b->sequence;
+    return a->turn < b->turn || (a->turn == b->turn && a->sequence < b->sequence);
 }
 
 static bool
@@ -94,14 +90,14 @@ queue_find_put_off (struct queue *queue, const char *container_id)
 }
 
 uint32_t
-queue_reserved_before (const struct queue *queue, const struct request *req)
+queue_reserved_before (const struct queue *queue, uint64_t turn)
 {
     uint32_t reserved = 0;
 
     for (unsigned i = 0; i < QUEUE_MAX && queue->n[WAITER_CLIENT] > 0; i++) {
         const struct waiter *w = &queue->waiters[i];
 
-        if (w->kind == WAITER_CLIENT && !arbiter_before (req, &w->order.request))
+        if (w->kind == WAITER_CLIENT && w->turn <= turn)
             reserved |= w->candidates;
     }
     return reserved;

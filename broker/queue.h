@@ -23,6 +23,7 @@ struct waiter {
     struct order order;
     int64_t since;     /* seconds since the epoch */
     uint64_t sequence; /* order of arrival */
+    uint64_t turn;     /* µs: the arrival, and later by its class; the earlier one comes first */
     uint64_t deadline; /* CLOCK_MONOTONIC, µs; 0: none */
     uint32_t candidates;
     char reason[256];
@@ -42,15 +43,15 @@ struct waiter queue_take (struct queue *queue, struct waiter *waiter);
 
 void queue_set_kind (struct queue *queue, struct waiter *waiter, enum waiter_kind kind);
 
-/* By class, then by arrival: the one after this, after NULL the first; NULL at the end. It need not be there
+/* By turn, then by arrival: the one after this, after NULL the first; NULL at the end. It need not be there
  * any more.  */
 struct waiter *queue_next (struct queue *queue, const struct waiter *after);
 
-/* The one of these kinds whose container has this id.  */
+/* The one of these kinds whose container has this id. They are all root's: Docker would start them.  */
 struct waiter *queue_find_put_off (struct queue *queue, const char *container_id);
 
-/* GPUs for which clients wait whose turn is before that of a newcomer with this request.  */
-uint32_t queue_reserved_before (const struct queue *queue, const struct request *req);
+/* GPUs for which clients wait whose turn is not after this.  */
+uint32_t queue_reserved_before (const struct queue *queue, uint64_t turn);
 
 const char *waiter_kind_name (enum waiter_kind kind);
 

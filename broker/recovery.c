@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "../oci/cleanup.h"
-#include "../oci/file.h"
+#include "freezer.h"
+#include "process.h"
+#include "throttle.h"
+#include "turns.h"
 
 /* op and lease, in an object that is still open.  */
 static struct writer
@@ -43,6 +46,10 @@ write_decision (struct writer *w, const struct lease *lease, const struct gpus *
 static void
 write_order (struct writer *w, const struct order *order)
 {
+    if (order->owner != 0) {
+        writer_words (w, ",\"owner\":");
+        writer_number (w, order->owner);
+    }
     writer_words (w, ",\"order\":");
     writer_raw (w, order->parameters, strlen (order->parameters));
 }
@@ -81,7 +88,21 @@ recovery_activate_record (const struct lease *lease)
     writer_number (&w, (int64_t) lease->start);
     writer_words (&w, ",\"cgroup\":");
     writer_string (&w, lease->cgroup);
+    writer_words (&w, ",\"freezer\":");
+    writer_string (&w, lease->freezer);
     writer_words (&w, "}");
+    return w;
+}
+
+struct writer
+recovery_freeze_record (const struct lease *lease)
+{
+    struct writer w = begin_record ("freeze", lease);
+
+    if (lease->parked)
+        writer_words (&w, ",\"parked\":true}");
+    else
+        writer_words (&w, ",\"parked\":false}");
     return w;
 }
 
@@ -184,6 +205,7 @@ replay_order (struct order *order, const json_t *record)
 
     if (order_parse (order, parameters, &err) < 0)
         return -1;
+    order->owner = (uid_t) json_integer_value (json_object_get (record, "owner"));
     order->parameters = json_dumps (parameters, JSON_COMPACT);
     return order->parameters ? 0 : -1;
 }
@@ -221,6 +243,14 @@ replay_activate (struct lease *lease, const json_t *record)
     lease->pid = (pid_t) json_integer_value (json_object_get (record, "pid"));
     lease->start = (uint64_t) json_integer_value (json_object_get (record, "start"));
     take_text (lease->cgroup, sizeof lease->cgroup, record, "cgroup");
+    take_text (lease->freezer, sizeof lease->freezer, record, "freezer");
+}
+
+static void
+replay_freeze (struct lease *lease, const json_t *record)
+{
+    lease->governed = true;
+    lease->parked = json_is_true (json_object_get (record, "parked"));
 }
 
 static void
@@ -243,7 +273,8 @@ replay_put_off (struct leasing *l, const json_t *record)
 
     if (replay_order (&waiter.order, record) < 0)
         return;
-    waiter.since = json_integer_value (json_object_get (record, "since"));
+    waiter.since = waiter.order.arrived = json_integer_value (json_object_get (record, "since"));
+    waiter.turn = turns_of (l, &waiter.order);
     take_text (waiter.reason, sizeof waiter.reason, record, "reason");
     if (!queue_add (&l->queue, &waiter))
         order_finish (&waiter.order);
@@ -285,6 +316,8 @@ replay (void *userdata, json_t *record)
         return;
     if (strcmp (op, "activate") == 0) {
         replay_activate (lease, record);
+    } else if (strcmp (op, "freeze") == 0) {
+        replay_freeze (lease, record);
     } else if (strcmp (op, "move") == 0) {
         replay_move (l, lease, record);
     } else if (strcmp (op, "report") == 0) {
@@ -292,18 +325,6 @@ replay (void *userdata, json_t *record)
     } else if (strcmp (op, "release") == 0) {
         lease_drop (&l->leases, lease);
     }
-}
-
-static void
-read_boot_id (char *out, size_t size)
-{
-    _cleanup_free_ char *text = NULL;
-    struct error ignored;
-    size_t len;
-
-    out[0] = '\0';
-    if (file_read ("/proc/sys/kernel/random/boot_id", 4096, &text, &len, &ignored) == 0)
-        (void) snprintf (out, size, "%.36s", text);
 }
 
 /* Nothing of another boot lives. The lease directory is part of a lease: it is made right after the record.
@@ -323,6 +344,7 @@ is_alive (struct leasing *l, struct lease *lease, struct error *err)
         return false;
     lease->state = lease->gpus ? LEASE_ACTIVE : LEASE_WITHOUT;
     l->some_without |= lease->gpus == 0;
+    throttle_recover (l->throttle, lease);
     return true;
 }
 
@@ -335,10 +357,13 @@ drop_dead (struct leasing *l)
         struct lease *lease = &l->leases.table[l->leases.order[i]];
         struct error err;
 
-        if (is_alive (l, lease, &err))
+        if (is_alive (l, lease, &err)) {
             i++;
-        else
-            lease_drop (&l->leases, lease);
+            continue;
+        }
+        if (lease->governed)
+            (void) freezer_set (lease->freezer, false, &err);
+        lease_drop (&l->leases, lease);
     }
 }
 
@@ -356,14 +381,15 @@ write_everything (void *userdata, struct journal *journal, struct error *err)
     struct leasing *l = userdata;
     const struct waiter *waiter;
     const struct lease *lease;
-    char boot[40];
+    char boot[BOOT_ID_MAX];
 
-    read_boot_id (boot, sizeof boot);
+    process_boot_id (boot);
     if (journal_append (journal, json_pack ("{s:s s:s}", "op", "boot", "boot", boot), err) < 0)
         return -1;
     leases_foreach (&l->leases, lease) {
         if (journal_append_text (journal, recovery_grant_record (lease, l->gpus), err) < 0
             || (lease->pid && journal_append_text (journal, recovery_activate_record (lease), err) < 0)
+            || (lease->governed && journal_append_text (journal, recovery_freeze_record (lease), err) < 0)
             || (lease->level != READY_AUTO
                 && journal_append_text (journal, recovery_report_record (lease), err) < 0))
             return -1;
@@ -385,7 +411,7 @@ recovery_rewrite_journal (struct leasing *l, struct error *err)
 }
 
 struct boot {
-    char now[40];
+    char now[BOOT_ID_MAX];
     bool other;
 };
 
@@ -406,7 +432,7 @@ recovery_run (struct leasing *l, const char *journal, struct error *err)
     struct boot boot = {.other = false};
     unsigned skipped;
 
-    read_boot_id (boot.now, sizeof boot.now);
+    process_boot_id (boot.now);
     if (journal_read (journal, check_boot, &boot, &skipped, err) < 0
         || (!boot.other && journal_read (journal, replay, l, &skipped, err) < 0))
         return -1;

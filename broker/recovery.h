@@ -5,11 +5,13 @@
 #include "../oci/writer.h"
 #include "leasing.h"
 
-/* {"op":"grant"|"move"|"activate"|"report"|"release","lease":…} and {"op":"put-off"|"forget","container":…},
- * for journal_append_text.  */
+/* {"op":"grant"|"move"|"activate"|"freeze"|"report"|"release","lease":…} and
+ * {"op":"put-off"|"forget","container":…}, for journal_append_text.  */
 struct writer recovery_grant_record (const struct lease *lease, const struct gpus *gpus);
 struct writer recovery_move_record (const struct lease *lease, const struct gpus *gpus);
 struct writer recovery_activate_record (const struct lease *lease);
+/* Also: thawed again, but who knows.  */
+struct writer recovery_freeze_record (const struct lease *lease);
 struct writer recovery_report_record (const struct lease *lease);
 struct writer recovery_release_record (const struct lease *lease);
 struct writer recovery_put_off_record (const struct waiter *waiter);

@@ -11,6 +11,7 @@
 #include <xf86drm.h>
 
 #include "../oci/cleanup.h"
+#include "../oci/file.h"
 
 /* More than the table has, so that those beyond it can be counted.  */
 enum { DEVICES_MAX = 64 };
@@ -31,9 +32,11 @@ scan_node (struct gpu_node *node, const drmDevice *device, int type)
     if (!(device->available_nodes & 1 << type) || stat (path, &st) < 0 || !S_ISCHR (st.st_mode))
         return false;
     copy_text (node->name, sizeof node->name, strrchr (path, '/') + 1);
+    copy_text (node->path, sizeof node->path, path);
     node->major = major (st.st_rdev);
     node->minor = minor (st.st_rdev);
     node->gid = st.st_gid;
+    node->inode = st.st_ino;
     return true;
 }
 
@@ -72,6 +75,21 @@ driver_of (sd_device *parent, const char *sysname)
     return sd_device_get_driver (parent, &driver) >= 0 ? driver : sysname;
 }
 
+/* Modules tell a sum over their source, which is another for every build of another source; those that are
+ * part of the kernel change with it.  */
+static void
+scan_version (struct gpu *gpu)
+{
+    _cleanup_free_ char *text = NULL;
+    struct error ignored;
+    char path[80];
+    size_t len;
+
+    (void) snprintf (path, sizeof path, "/sys/module/%s/srcversion", gpu->driver);
+    if (file_read (path, 4096, &text, &len, &ignored) == 0)
+        (void) snprintf (gpu->version, sizeof gpu->version, "%.*s", (int) strcspn (text, "\n"), text);
+}
+
 static bool
 scan_sysfs (struct gpu *gpu)
 {
@@ -89,6 +107,7 @@ scan_sysfs (struct gpu *gpu)
         && sd_device_get_sysname (pci, &text) >= 0)
         copy_text (gpu->pci, sizeof gpu->pci, text);
     copy_text (gpu->driver, sizeof gpu->driver, driver_of (parent, sysname));
+    scan_version (gpu);
     scan_bus (gpu, device, subsystem, sysname);
     return true;
 }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "../oci/cleanup.h"
+#include "passing.h"
 
 static bool
 is_open (const struct connection *c)
@@ -26,19 +27,49 @@ listen_for (struct connection *c, uint32_t events)
 }
 
 static void
+complain (struct server *server, pid_t pid, uid_t uid, const char *why, const char *what)
+{
+    uint64_t now = alarm_now ();
+
+    if (uid != 0 && now >= server->complaints_until) {
+        server->complaints_until = now + COMPLAINTS_PERIOD_US;
+        server->complaints = 0;
+    }
+    if (uid != 0 && server->complaints++ >= COMPLAINTS_MAX)
+        return;
+    (void) fprintf (stderr, "client pid %d, uid %u: %s; %s\n", (int) pid, uid, why, what);
+}
+
+static void
+let_in (struct server *server, int enabled)
+{
+    for (size_t i = 0; i < countof (server->listeners); i++)
+        if (server->listeners[i].source)
+            (void) sd_event_source_set_enabled (server->listeners[i].source, enabled);
+}
+
+static void
+drop_passed (struct connection *c)
+{
+    cleanup_close (&c->passed);
+    c->passed = -1;
+}
+
+static void
 connection_close (struct connection *c, const char *why)
 {
     struct server *server = c->server;
 
     if (why)
-        (void) fprintf (stderr, "client pid %d, uid %u: %s; disconnected\n", (int) c->pid, c->uid, why);
+        complain (server, c->pid, c->uid, why, "disconnected");
+    drop_passed (c);
     c->source = sd_event_source_disable_unref (c->source);
     (void) close (c->fd);
     free (c->in);
     free (c->out);
     c->in = c->out = NULL;
     server->closed (server->userdata, c);
-    (void) sd_event_source_set_enabled (server->listen, SD_EVENT_ON);
+    let_in (server, SD_EVENT_ON);
 }
 
 /* Only what is under way has a deadline: a request half sent, a reply not taken, a client that sits there. */
@@ -53,6 +84,18 @@ set_deadline (struct connection *c)
     alarm_need (&c->server->alarm, c->deadline);
 }
 
+/* While a reply is not taken, what was sent behind its call is not read: the socket has no room for all of
+ * the reply, or holds too much to be called writable. NULL: nothing, the client sits there.  */
+static const char *
+what_is_late (const struct connection *c)
+{
+    if (c->out_len > 0)
+        return "does not take its reply";
+    if (c->in_len == 0)
+        return NULL;
+    return message_length (c->in, c->in_len) < 0 ? "no whole request in time" : "does not take its reply";
+}
+
 static uint64_t
 on_alarm (void *userdata, uint64_t now)
 {
@@ -65,14 +108,26 @@ on_alarm (void *userdata, uint64_t now)
         if (!is_open (c) || c->deadline == 0)
             continue;
         if (c->deadline <= now)
-            /* While a reply is not taken, what was sent behind its call is not read.  */
-            connection_close (c, c->out_len > 0  ? "does not take its reply"
-                                 : c->in_len > 0 ? "no whole request in time"
-                                                 : NULL);
+            connection_close (c, what_is_late (c));
         else if (next == 0 || c->deadline < next)
             next = c->deadline;
     }
     return next;
+}
+
+static ssize_t
+send_some (struct connection *c)
+{
+    const char *bytes = c->out + c->out_sent;
+    size_t len = c->out_len - c->out_sent;
+    ssize_t n;
+
+    if (c->passed < 0)
+        return send (c->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    n = passing_send (c->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT, c->passed);
+    if (n > 0)
+        drop_passed (c);
+    return n;
 }
 
 /* -1: the peer is gone.  */
@@ -80,7 +135,7 @@ static int
 flush (struct connection *c)
 {
     while (c->out_sent < c->out_len) {
-        ssize_t n = send (c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = send_some (c);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -155,6 +210,15 @@ connection_reply_text (struct connection *c, struct writer reply)
 {
     writer_raw (&reply, "", 1);
     answer (c, reply.text, reply.len);
+}
+
+void
+connection_reply_fd (struct connection *c, int fd)
+{
+    /* No call is looked at while a reply is on its way: this is the first byte.  */
+    drop_passed (c);
+    c->passed = fd;
+    connection_reply (c, NULL, NULL);
 }
 
 void
@@ -320,61 +384,101 @@ has_room (const struct server *server)
 }
 
 static void
-turn_away (int fd, const struct ucred *peer, const char *why)
+turn_away (int fd, const char *why)
 {
     size_t len;
     _cleanup_free_ char *text =
         message_format_reply ("io.dri.Broker.Refused", json_pack ("{s:s}", "reason", why), &len);
 
-    (void) fprintf (stderr, "client pid %d, uid %u: %s; turned away\n", (int) peer->pid, peer->uid, why);
     if (text)
         (void) send (fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* NULL: turned away.  */
+static struct connection *
+admit (const struct listener *listener, int fd, const struct ucred *peer)
+{
+    struct server *server = listener->server;
+    const char *why = "no room";
+    struct connection *c;
+    struct error err;
+
+    if (listener->everybody && peer->uid != 0 && server->admit (server->userdata, fd, &err) < 0) {
+        /* Nothing to complain of: it may have been an honest try, and there may be many.  */
+        turn_away (fd, err.message);
+        return NULL;
+    }
+    c = find_free (server, peer->uid, &why);
+    if (!c) {
+        complain (server, peer->pid, peer->uid, why, "turned away");
+        turn_away (fd, why);
+    }
+    return c;
 }
 
 static int
 on_connect (sd_event_source *source, int listen_fd, uint32_t revents, void *userdata)
 {
-    struct server *server = userdata;
+    struct listener *listener = userdata;
+    struct server *server = listener->server;
     socklen_t size = sizeof (struct ucred);
-    const char *why = "no room";
     struct connection *c;
     _cleanup_close_ int fd = -1;
     struct ucred peer;
 
+    (void) source;
     (void) revents;
     fd = accept4 (listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0 || getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
         return 0;
-    c = find_free (server, peer.uid, &why);
-    if (!c) {
-        turn_away (fd, &peer, why);
+    c = admit (listener, fd, &peer);
+    if (!c)
         return 0;
-    }
-    *c = (struct connection){.server = server, .fd = fd, .uid = peer.uid, .pid = peer.pid};
+    *c = (struct connection){.server = server,
+                             .fd = fd,
+                             .uid = peer.uid,
+                             .pid = peer.pid,
+                             .everybody = listener->everybody,
+                             .passed = -1};
     if (sd_event_add_io (server->event, &c->source, fd, REQUESTS | EPOLLET, on_io, c) < 0) {
         c->source = NULL;
         return 0;
     }
+    if (peer.uid != 0)
+        (void) sd_event_source_set_priority (c->source, SD_EVENT_PRIORITY_IDLE);
     (void) steal_fd (&fd);
     set_deadline (c);
     /* Those who come now wait in the backlog until somebody goes.  */
     if (!has_room (server))
-        (void) sd_event_source_set_enabled (source, SD_EVENT_OFF);
+        let_in (server, SD_EVENT_OFF);
     return 0;
 }
 
-int
-server_start (struct server *server, sd_event *event, int fd, struct error *err)
+static int
+start_listener (struct server *server, struct listener *listener, int fd, bool everybody, struct error *err)
 {
     int r;
 
-    server->event = event;
-    if (alarm_init (&server->alarm, event, on_alarm, server, err) < 0)
-        return -1;
-    r = sd_event_add_io (event, &server->listen, fd, EPOLLIN, on_connect, server);
+    *listener = (struct listener){.server = server, .everybody = everybody};
+    if (fd < 0)
+        return 0;
+    r = sd_event_add_io (server->event, &listener->source, fd, EPOLLIN, on_connect, listener);
     if (r >= 0)
-        r = sd_event_source_set_io_fd_own (server->listen, 1);
+        r = sd_event_source_set_io_fd_own (listener->source, 1);
+    if (r >= 0 && everybody)
+        r = sd_event_source_set_priority (listener->source, SD_EVENT_PRIORITY_IDLE);
     return r < 0 ? error_set (err, -r, "listen") : 0;
+}
+
+int
+server_start (struct server *server, sd_event *event, int fd, int everybody, struct error *err)
+{
+    server->event = event;
+    return alarm_init (&server->alarm, event, on_alarm, server, err) < 0
+                   || start_listener (server, &server->listeners[0], fd, false, err) < 0
+                   || start_listener (server, &server->listeners[1], everybody, true, err) < 0
+               ? -1
+               : 0;
 }
 
 void
@@ -383,6 +487,7 @@ server_finish (struct server *server)
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
         if (is_open (&server->connections[i]))
             connection_close (&server->connections[i], NULL);
-    server->listen = sd_event_source_disable_unref (server->listen);
+    for (size_t i = 0; i < countof (server->listeners); i++)
+        server->listeners[i].source = sd_event_source_disable_unref (server->listeners[i].source);
     alarm_finish (&server->alarm);
 }

@@ -15,7 +15,7 @@ enum { MAJOR_MAX = (1 << 12) - 1, MINOR_MAX = (1 << 20) - 1 };
 
 static const char *const gpu_keys[] = {"name",  "pci", "vendor", "device", "driver",
                                        "model", "gid", "render", "card",   NULL};
-static const char *const node_keys[] = {"name", "device", "gid", NULL};
+static const char *const node_keys[] = {"name", "device", "gid", "path", NULL};
 
 static int
 check_keys (json_t *object, const char *const *keys, struct error *err)
@@ -109,7 +109,9 @@ parse_node (json_t *json, const char *prefix, struct gpu_node *node, struct erro
 
     if (check_keys (json, node_keys, err) < 0
         || take_text (json, "name", node->name, sizeof node->name, err) < 0
-        || take_text (json, "device", device, sizeof device, err) < 0 || take_gid (json, &node->gid, err) < 0)
+        || take_text (json, "device", device, sizeof device, err) < 0
+        || take_text (json, "path", node->path, sizeof node->path, err) < 0
+        || take_gid (json, &node->gid, err) < 0)
         return -1;
     /* The name becomes a file's name in lease directories.  */
     if (strncmp (name, prefix, strlen (prefix)) == 0)

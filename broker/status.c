@@ -315,7 +315,8 @@ status_print (const json_t *reply, time_t now, FILE *out)
 void
 devices_print (const json_t *reply, FILE *out)
 {
-    static const char *const titles[] = {"GPU", "PCI", "DRIVER", "VENDOR", "MODEL", "NODES", "STATE", NULL};
+    static const char *const titles[] = {"GPU",   "PCI",   "DRIVER", "VENDOR", "MODEL",
+                                         "NODES", "STATE", "READY",  NULL};
     const json_t *gpus = json_object_get (reply, "gpus"), *gpu;
     struct libscols_table *table;
     size_t i;
@@ -336,6 +337,7 @@ devices_print (const json_t *reply, FILE *out)
         cell_model (row, 4, gpu);
         table_cell (row, 5, "%s%s%s", *render || *card ? render : "-", *render && *card ? " " : "", card);
         cell_text (row, 6, gpu, "state");
+        table_cell (row, 7, "%s", text_of (json_object_get (gpu, "ready"), "level", "n/a"));
     }
     table_print (table);
 }

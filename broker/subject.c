@@ -35,10 +35,26 @@ subject_get (const struct leasing *l, unsigned i, struct subject *s)
     return refusal->order.parameters;
 }
 
-static bool
-is_newer (const struct lease *lease, const struct lease *than)
+bool
+viewer_sees (const struct viewer *viewer, const struct order *order)
 {
-    return lease && than && lease->since > than->since;
+    return viewer->sees_all || order->owner == viewer->uid;
+}
+
+bool
+viewer_owns (const struct viewer *viewer, const struct order *order)
+{
+    return viewer->uid == 0 || order->owner == viewer->uid;
+}
+
+static bool
+is_better (const struct subject *s, const struct subject *than, const struct viewer *viewer)
+{
+    bool his = s->order->owner == viewer->uid;
+
+    if (!than->order || his != (than->order->owner == viewer->uid))
+        return !than->order || his;
+    return s->lease && than->lease && s->lease->since > than->lease->since;
 }
 
 static bool
@@ -65,15 +81,15 @@ add_container (struct subject *subject, const char *label)
 }
 
 void
-subject_find (const struct leasing *l, const char *text, struct subject *subject)
+subject_find (const struct leasing *l, const char *text, const struct viewer *viewer, struct subject *subject)
 {
     struct subject named = {0}, served = {0}, s;
 
     for (unsigned i = 0; i < SUBJECTS_MAX; i++) {
-        if (!subject_get (l, i, &s))
+        if (!subject_get (l, i, &s) || !viewer_sees (viewer, s.order))
             continue;
         if (container_is (&s.order->container, text)) {
-            if (!named.order || is_newer (s.lease, named.lease))
+            if (is_better (&s, &named, viewer))
                 named = s;
         } else if (is_of_service (&s.order->container, text)) {
             add_container (&served, container_label (&s.order->container));
@@ -85,5 +101,5 @@ subject_find (const struct leasing *l, const char *text, struct subject *subject
     else if (served.n_containers > 1)
         *subject = served;
     else
-        subject_find (l, served.containers[0], subject);
+        subject_find (l, served.containers[0], viewer, subject);
 }

@@ -7,22 +7,33 @@
 #include "docker.h"
 #include "follow.h"
 #include "recovery.h"
+#include "throttle.h"
 
 /* How long after a failure that no change of the GPUs may mend a container is tried again.  */
 static const uint64_t retry_us = 60 * UINT64_C (1000000);
 
+/* Docker would start it with root's powers: none of another user's naming.  */
 static bool
 may_be_put_off (const struct order *order)
 {
-    return order->request.on_failure == FAILURE_DEFER && strcmp (order->container.engine, "docker") == 0;
+    return order->request.on_failure == FAILURE_DEFER && order->owner == 0
+           && strcmp (order->container.engine, "docker") == 0;
+}
+
+uint64_t
+turns_of (const struct leasing *l, const struct order *order)
+{
+    return arbiter_turn (order->request.class, (uint64_t) order->arrived * 1000000,
+                         (uint64_t) l->config->ageing_ms * 1000);
 }
 
 bool
 turns_put_off (struct leasing *l, struct order *order, const char *reason, bool rest)
 {
-    struct waiter waiter = {.kind = WAITER_PUT_OFF, .order = *order, .since = (int64_t) time (NULL)};
+    struct waiter waiter = {.kind = WAITER_PUT_OFF, .order = *order, .since = order->arrived};
     const struct waiter *added;
 
+    waiter.turn = turns_of (l, order);
     if (rest)
         waiter.deadline = alarm_now () + retry_us;
     (void) snprintf (waiter.reason, sizeof waiter.reason, "%s", reason);
@@ -32,7 +43,7 @@ turns_put_off (struct leasing *l, struct order *order, const char *reason, bool 
     order->parameters = NULL;
     if (rest)
         alarm_need (&l->alarm, added->deadline);
-    leasing_note (l, recovery_put_off_record (added));
+    (void) leasing_note (l, recovery_put_off_record (added));
     return true;
 }
 
@@ -41,7 +52,7 @@ turns_forget (struct leasing *l, struct waiter *waiter)
 {
     struct waiter taken = queue_take (&l->queue, waiter);
 
-    leasing_note (l, recovery_forget_record (&taken));
+    (void) leasing_note (l, recovery_forget_record (&taken));
     order_finish (&taken.order);
 }
 
@@ -54,7 +65,8 @@ add_client (struct leasing *l, void *client, struct order *order, bool detached,
         .client = client,
         .detached = detached,
         .order = *order,
-        .since = (int64_t) time (NULL),
+        .since = order->arrived,
+        .turn = turns_of (l, order),
         .deadline = alarm_now () + (uint64_t) order->request.wait_ms * 1000,
         .candidates = decision->candidates,
     };
@@ -122,7 +134,7 @@ take_turn (struct leasing *l, struct waiter *w, uint32_t reserved)
     bool resting = w->kind == WAITER_PUT_OFF && w->deadline > alarm_now ();
     struct decision decision;
 
-    arbiter_decide (l->gpus, &l->leases, &w->order.request, reserved, &decision);
+    arbiter_decide (l->gpus, &l->leases, &w->order.request, w->order.owner, reserved, &decision);
     if (w->kind == WAITER_CLIENT && decision.verdict != VERDICT_WAIT) {
         serve_client (l, w, &decision);
         return 0;
@@ -152,18 +164,40 @@ serve_without (struct leasing *l, uint32_t reserved)
         if (lease->state != LEASE_WITHOUT || lease->level != READY_AUTO)
             continue;
         l->some_without = true;
-        arbiter_decide (l->gpus, &l->leases, &lease->order.request, reserved, &decision);
+        arbiter_decide (l->gpus, &l->leases, &lease->order.request, lease->order.owner, reserved, &decision);
         if (decision.verdict != VERDICT_GRANT)
             continue;
+        if (decision.park)
+            throttle_make_room (l->throttle, &lease->order, decision.gpus);
         lease->gpus = decision.gpus;
         lease->state = LEASE_ACTIVE;
         (void) snprintf (lease->decision, sizeof lease->decision, "%s", decision.reason);
-        leasing_note (l, recovery_move_record (lease, l->gpus));
+        (void) leasing_note (l, recovery_move_record (lease, l->gpus));
         follow_gpus (l, lease);
     }
 }
 
-/* Everybody in turn; whom an earlier one still waits for is reserved.  */
+/* Those parked for others, whose turn is not after this.  */
+static uint32_t
+wake_parked (struct leasing *l, uint64_t turn, uint32_t reserved)
+{
+    struct lease *lease;
+
+    leases_foreach (&l->leases, lease) {
+        uint64_t own = arbiter_turn (CLASS_BATCH, (uint64_t) lease->parked_at * 1000000,
+                                     (uint64_t) l->config->ageing_ms * 1000);
+
+        if (!lease->parked || own > turn)
+            continue;
+        if (arbiter_may_wake (l->gpus, &l->leases, lease, reserved))
+            throttle_wake (l->throttle, lease);
+        else
+            reserved |= lease->gpus;
+    }
+    return reserved;
+}
+
+/* Everybody in turn; what an earlier one still waits for is reserved.  */
 void
 turns_run (struct leasing *l)
 {
@@ -172,9 +206,13 @@ turns_run (struct leasing *l)
     for (struct waiter *w = queue_next (&l->queue, NULL); w;) {
         struct waiter at = *w;
 
+        if (l->some_parked)
+            reserved = wake_parked (l, w->turn, reserved);
         reserved |= take_turn (l, w, reserved);
         w = queue_next (&l->queue, &at);
     }
+    if (l->some_parked)
+        (void) wake_parked (l, UINT64_MAX, reserved);
     if (l->some_without)
         serve_without (l, reserved);
 }
@@ -201,15 +239,16 @@ give_up (struct leasing *l, void *client, struct order *order, bool detached, st
 void
 turns_acquire (struct leasing *l, void *client, struct order *order, bool detached)
 {
-    struct waiter *before = queue_find_put_off (&l->queue, order->container.id);
+    struct waiter *before = order->owner == 0 ? queue_find_put_off (&l->queue, order->container.id) : NULL;
     struct decision decision;
 
+    order->arrived = before ? before->since : (int64_t) time (NULL);
     if (before)
         turns_forget (l, before);
     if (order->request.wait_ms > l->config->max_wait_ms)
         order->request.wait_ms = l->config->max_wait_ms;
-    arbiter_decide (l->gpus, &l->leases, &order->request, queue_reserved_before (&l->queue, &order->request),
-                    &decision);
+    arbiter_decide (l->gpus, &l->leases, &order->request, order->owner,
+                    queue_reserved_before (&l->queue, turns_of (l, order)), &decision);
     if (decision.verdict == VERDICT_GRANT)
         leasing_grant (l, client, order, detached, &decision);
     else if (decision.verdict == VERDICT_REFUSE || order->request.wait_ms == 0)

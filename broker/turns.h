@@ -9,6 +9,9 @@
  * (leasing_client_gone) ends the grant, until it is active.  */
 void turns_acquire (struct leasing *l, void *client, struct order *order, bool detached);
 
+/* When it is the turn of this order, as of arbiter_turn().  */
+uint64_t turns_of (const struct leasing *l, const struct order *order);
+
 /* Everybody in turn; whom an earlier one still waits for is reserved.  */
 void turns_run (struct leasing *l);
 

@@ -57,10 +57,11 @@ usage_look_at (struct usage *usage, unsigned lease, uint32_t gpus)
 {
     struct usage_lease *l = &usage->leases[lease];
 
-    if (l->looked && l->round + 1 != usage->round) {
+    if (l->looked && !l->fresh && l->round + 1 != usage->round) {
         l->looked = 0;
         memset (l->marks, 0, sizeof l->marks);
     }
+    l->fresh = false;
     l->round = usage->round;
     l->gpus = gpus;
     for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++) {
@@ -193,21 +194,47 @@ usage_end (struct usage *usage)
 }
 
 void
+usage_start (struct usage *usage, unsigned lease, uint32_t gpus, uint64_t now)
+{
+    struct usage_lease *l = &usage->leases[lease];
+
+    *l = (struct usage_lease){.looked = now, .fresh = true};
+    for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++)
+        if (gpus & (1U << gpu))
+            l->marks[gpu][1].at = now;
+}
+
+void
 usage_forget (struct usage *usage, unsigned lease)
 {
     usage->leases[lease] = (struct usage_lease){.looked = 0};
 }
 
+static const struct usage_mark *
+rate_since (const struct usage_lease *l, unsigned gpu)
+{
+    return &l->marks[gpu][l->marks[gpu][0].at == 0];
+}
+
+uint64_t
+usage_span (const struct usage *usage, unsigned lease, unsigned gpu)
+{
+    const struct usage_lease *l = &usage->leases[lease];
+    const struct usage_mark *since = rate_since (l, gpu);
+
+    return since->at == 0 || l->looked <= since->at ? 0 : l->looked - since->at;
+}
+
 double
 usage_rate (const struct usage *usage, unsigned lease, unsigned gpu, enum engine engine)
 {
-    const struct usage_lease *l = &usage->leases[lease];
-    const struct usage_sum *sum = &l->sums[gpu];
-    const struct usage_mark *since = &l->marks[gpu][l->marks[gpu][0].at == 0];
+    const struct usage_sum *sum = &usage->leases[lease].sums[gpu];
+    const struct usage_mark *since = rate_since (&usage->leases[lease], gpu);
+    uint64_t span = usage_span (usage, lease, gpu);
     double rate;
 
-    if (!sum->known[engine] || since->at == 0 || l->looked <= since->at)
+    if (!sum->known[engine] || span == 0)
         return -1;
-    rate = (double) (sum->busy[engine] - since->busy[engine]) / (double) (l->looked - since->at);
+    rate = (double) (sum->busy[engine] - since->busy[engine]) / (double) span;
     return rate > 1 ? 1 : rate;
 }

@@ -3,8 +3,8 @@
  *
  * A client is one (GPU, client id), in however many files and processes it is seen; of several readings the
  * largest counts, and one that fell counts as no progress, both as drm-usage-stats.rst allows drivers. What a
- * client did before its lease was first looked at is not counted; what went with one that has closed is
- * kept.  */
+ * client did before its lease was first looked at is not counted, unless the lease is new; what went with one
+ * that has closed is kept.  */
 #ifndef DRI_USAGE_H
 #define DRI_USAGE_H
 
@@ -43,7 +43,8 @@ struct usage_mark {
 };
 
 struct usage_lease {
-    uint64_t looked; /* ns: the last look; 0: never */
+    uint64_t looked; /* ns: the last look, or the start; 0: never */
+    bool fresh;      /* started, not looked at yet */
     unsigned round;  /* of that look */
     uint32_t gpus;   /* bit set: those of that look */
     struct usage_sum sums[GPUS_MAX];
@@ -64,14 +65,18 @@ struct usage {
  * round left out starts anew in the next, but keeps what it has. now: ns, on a monotonic clock.  */
 void usage_begin (struct usage *usage, uint64_t now);
 void usage_look_at (struct usage *usage, unsigned lease, uint32_t gpus);
-void usage_add (struct usage *usage, unsigned lease, unsigned gpu, const struct fdinfo *client);
+void usage_add (struct usage *usage, unsigned lease, unsigned gpu, const struct fdinfo *info);
 void usage_end (struct usage *usage);
 
+/* The container starts now: it has no clients yet.  */
+void usage_start (struct usage *usage, unsigned lease, uint32_t gpus, uint64_t now);
 /* The lease has gone; its place may be another's.  */
 void usage_forget (struct usage *usage, unsigned lease);
 
 /* Busy part of an engine, 0 to 1, over the last second or two, or since the look before where that is longer
  * ago; below 0: not known.  */
 double usage_rate (const struct usage *usage, unsigned lease, unsigned gpu, enum engine engine);
+/* ns: how long ago that began; 0: there is no rate yet.  */
+uint64_t usage_span (const struct usage *usage, unsigned lease, unsigned gpu);
 
 #endif

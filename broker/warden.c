@@ -2,26 +2,31 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <seccomp.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../hook/cgroup.h"
 #include "../oci/cleanup.h"
+#include "child.h"
+#include "passing.h"
+
+static const char name[] = "dri-warden";
 
 /* What it does is a handful of system calls that do not wait for anybody.  */
 enum { ANSWER_MS = 2000 };
 
 struct call {
-    char cgroup[DEVICE_CGROUP_PATH_MAX];
+    char lease[33]; /* "": it is about a device filter */
+    char cgroup[CGROUP_PATH_MAX];
     unsigned n;
     struct device_number devices[DEVICE_CGROUP_DEVICES_MAX];
 };
@@ -33,115 +38,92 @@ struct answer {
 
 /* --- the child --- */
 
-/* Without the capability, as in an unprivileged LXC guest, every request fails with the kernel's own word. */
 static int
-keep_sys_admin (void)
-{
-    const cap_value_t kept = CAP_SYS_ADMIN;
-    cap_t caps = cap_init ();
-    int r = -1;
-
-    if (caps && cap_set_flag (caps, CAP_PERMITTED, 1, &kept, CAP_SET) == 0
-        && cap_set_flag (caps, CAP_EFFECTIVE, 1, &kept, CAP_SET) == 0) {
-        r = cap_set_proc (caps);
-        if (r < 0 && errno == EPERM && cap_clear (caps) == 0)
-            r = cap_set_proc (caps);
-    }
-    if (caps)
-        (void) cap_free (caps);
-    return r < 0 ? -1 : prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-}
-
-static int
-allow_few_calls (void)
-{
-    static const int allowed[] = {
-        SCMP_SYS (recvfrom),     SCMP_SYS (sendto), /* the broker */
-        SCMP_SYS (statfs),       SCMP_SYS (fstatfs),
-        SCMP_SYS (openat),       SCMP_SYS (openat2),
-        SCMP_SYS (read),         SCMP_SYS (write),
-        SCMP_SYS (close),        SCMP_SYS (bpf), /* the group */
-        SCMP_SYS (brk),          SCMP_SYS (mmap),
-        SCMP_SYS (munmap),       SCMP_SYS (madvise), /* malloc */
-        SCMP_SYS (rt_sigreturn), SCMP_SYS (restart_syscall),
-        SCMP_SYS (exit_group), /* libc */
-    };
-    scmp_filter_ctx filter = seccomp_init (SCMP_ACT_KILL_PROCESS);
-    int r = filter ? 0 : -ENOMEM;
-
-    for (size_t i = 0; i < countof (allowed) && r == 0; i++)
-        r = seccomp_rule_add (filter, SCMP_ACT_ALLOW, allowed[i], 0);
-    if (r == 0)
-        r = seccomp_load (filter);
-    seccomp_release (filter);
-    return r;
-}
-
-static int
-serve (struct call *call, struct error *err)
+set_filter (struct call *call, struct error *err)
 {
     _cleanup_close_ int group = -1;
 
     call->cgroup[sizeof call->cgroup - 1] = '\0';
-    group = device_cgroup_open (call->cgroup, err);
+    group = cgroup_open ("devices", call->cgroup, err);
     return group < 0 ? -1 : device_cgroup_set_drm (group, call->devices, call->n, err);
 }
 
-static void __attribute__ ((noreturn)) run_child (int fd)
+/* By its own way to the lease root, and no further: nothing else can be asked for.  */
+static int
+open_lease (const char *lease_root, const char *lease, struct error *err)
 {
+    const struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
+    _cleanup_close_ int root = -1;
+    int fd;
+
+    if (strlen (lease) != sizeof ((struct call *) 0)->lease - 1
+        || strspn (lease, "0123456789abcdef") != strlen (lease))
+        return error_set (err, EINVAL, "lease");
+    root = open (lease_root, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd = root < 0 ? -1 : (int) syscall (SYS_openat2, root, lease, &how, sizeof how);
+    return fd < 0 ? error_set (err, errno, "the lease's directory in %s", lease_root) : fd;
+}
+
+/* Private, so that nothing mounted below it comes back. Whoever gets it can leave out "read-only" in a mount
+ * namespace of his own: the directory is still root's, and nobody else can write there.  */
+static int
+make_mount (const char *lease_root, const char *lease, struct error *err)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                              .propagation = MS_PRIVATE};
+    _cleanup_close_ int directory = open_lease (lease_root, lease, err);
+    _cleanup_close_ int mount = -1;
+
+    if (directory < 0)
+        return -1;
+    mount = (int) syscall (SYS_open_tree, directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (mount < 0 || syscall (SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+        return error_set (err, errno, "a mount of the lease's directory (Linux 5.12 is needed)");
+    return steal_fd (&mount);
+}
+
+static void
+serve (int fd, void *data)
+{
+    const char *lease_root = data;
     static struct call call;
     static struct answer answer;
 
-    (void) prctl (PR_SET_NAME, "dri-warden");
-    /* systemd and terminals signal both halves: this one ends when the other has.  */
-    (void) signal (SIGTERM, SIG_IGN);
-    (void) signal (SIGINT, SIG_IGN);
-    (void) signal (SIGHUP, SIG_IGN);
-    if (keep_sys_admin () < 0 || allow_few_calls () < 0) {
-        perror ("dri-broker: the warden cannot confine itself");
-        _exit (1);
-    }
     while (recv (fd, &call, sizeof call, 0) == (ssize_t) sizeof call) {
-        answer.ok = serve (&call, &answer.error) == 0;
-        if (send (fd, &answer, sizeof answer, MSG_NOSIGNAL) < 0)
+        _cleanup_close_ int mount = -1;
+
+        call.lease[sizeof call.lease - 1] = '\0';
+        if (call.lease[0])
+            mount = make_mount (lease_root, call.lease, &answer.error);
+        answer.ok = call.lease[0] ? mount >= 0 : set_filter (&call, &answer.error) == 0;
+        if (passing_send (fd, &answer, sizeof answer, MSG_NOSIGNAL, mount) < 0)
             break;
     }
-    _exit (0);
-}
-
-/* Its own end, and where it can complain.  */
-static int
-keep_two_descriptors (int *fd)
-{
-    int null = open ("/dev/null", O_RDWR | O_CLOEXEC);
-
-    if (null < 0 || dup2 (null, STDIN_FILENO) < 0 || dup2 (null, STDOUT_FILENO) < 0
-        || (*fd != STDERR_FILENO + 1 && dup2 (*fd, STDERR_FILENO + 1) < 0))
-        return -1;
-    *fd = STDERR_FILENO + 1;
-    return close_range (STDERR_FILENO + 2, ~0U, 0);
 }
 
 /* --- the broker --- */
 
 int
-warden_start (struct warden *warden, struct error *err)
+warden_start (struct warden *warden, const char *lease_root, struct error *err)
 {
-    int ends[2];
-    pid_t child;
+    static const cap_value_t caps[] = {CAP_SYS_ADMIN};
+    static const int calls[] = {
+        SCMP_SYS (sendmsg),                             /* a mount, to the broker */
+        SCMP_SYS (open_tree), SCMP_SYS (mount_setattr), /* the mount */
+        SCMP_SYS (statfs),    SCMP_SYS (fstatfs),       SCMP_SYS (openat),
+        SCMP_SYS (openat2),   SCMP_SYS (bpf), /* the group */
+    };
+    struct child child = {.name = name,
+                          .caps = caps,
+                          .n_caps = countof (caps),
+                          .calls = calls,
+                          .n_calls = countof (calls),
+                          .serve = serve,
+                          .data = (void *) lease_root};
 
-    if (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-        return error_set (err, errno, "socketpair");
-    child = fork ();
-    if (child == 0) {
-        (void) close (ends[0]);
-        if (keep_two_descriptors (&ends[1]) < 0)
-            _exit (1);
-        run_child (ends[1]);
-    }
-    (void) close (ends[1]);
-    warden->fd = ends[0];
-    return child < 0 ? error_set (err, errno, "fork") : 0;
+    warden->fd = child_start (&child, err);
+    return warden->fd < 0 ? -1 : 0;
 }
 
 static int
@@ -150,8 +132,7 @@ on_hangup (sd_event_source *source, int fd, uint32_t revents, void *userdata)
     (void) fd;
     (void) revents;
     (void) userdata;
-    (void) fputs ("the warden died, and dri-broker with it\n", stderr);
-    return sd_event_exit (sd_event_source_get_event (source), -EPIPE);
+    return child_died (source, name);
 }
 
 int
@@ -159,11 +140,12 @@ warden_watch (const struct warden *warden, sd_event *event, struct error *err)
 {
     int r = sd_event_add_io (event, NULL, warden->fd, EPOLLHUP, on_hangup, NULL);
 
-    return r < 0 ? error_set (err, -r, "watch the warden") : 0;
+    return r < 0 ? error_set (err, -r, "watch %s", name) : 0;
 }
 
+/* *fd: as passing_receive.  */
 static int
-ask (const struct warden *warden, const struct call *call, struct answer *answer, struct error *err)
+ask (const struct warden *warden, const struct call *call, struct answer *answer, int *fd, struct error *err)
 {
     struct pollfd p = {.fd = warden->fd, .events = POLLIN};
 
@@ -174,7 +156,7 @@ ask (const struct warden *warden, const struct call *call, struct answer *answer
         (void) shutdown (warden->fd, SHUT_RDWR);
         return error_set (err, ETIMEDOUT, "ask the warden");
     }
-    if (recv (warden->fd, answer, sizeof *answer, MSG_DONTWAIT) != (ssize_t) sizeof *answer)
+    if (passing_receive (warden->fd, answer, sizeof *answer, MSG_DONTWAIT, fd) != (ssize_t) sizeof *answer)
         return error_set (err, errno, "ask the warden");
     return 0;
 }
@@ -185,6 +167,7 @@ warden_set_drm (const struct warden *warden, const char *cgroup, const struct de
 {
     static struct call call;
     static struct answer answer;
+    _cleanup_close_ int none = -1;
 
     if (cgroup[0] == '\0')
         return 0;
@@ -193,11 +176,29 @@ warden_set_drm (const struct warden *warden, const char *cgroup, const struct de
         return error_set (err, E2BIG, "%u devices", n);
     (void) snprintf (call.cgroup, sizeof call.cgroup, "%s", cgroup);
     memcpy (call.devices, devices, n * sizeof *devices);
-    if (ask (warden, &call, &answer, err) < 0)
+    if (ask (warden, &call, &answer, &none, err) < 0)
         return -1;
     if (!answer.ok) {
         *err = answer.error;
         return -1;
     }
     return 0;
+}
+
+int
+warden_mount (const struct warden *warden, const char *lease, struct error *err)
+{
+    static struct call call;
+    static struct answer answer;
+    _cleanup_close_ int mount = -1;
+
+    call = (struct call){.n = 0};
+    (void) snprintf (call.lease, sizeof call.lease, "%s", lease);
+    if (ask (warden, &call, &answer, &mount, err) < 0)
+        return -1;
+    if (!answer.ok) {
+        *err = answer.error;
+        return -1;
+    }
+    return mount < 0 ? error_set (err, EPROTO, "ask the warden") : steal_fd (&mount);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../broker/client.h"
+#include "../oci/cdi.h"
 #include "../oci/cleanup.h"
 #include "../oci/document.h"
 #include "../oci/door.h"
@@ -18,6 +19,7 @@ enum { CONFIG_JSON_MAX = 16 << 20 };
 
 struct alone {
     const struct state *state;
+    const char *device;
     char *text; /* of config.json; doc refers to it */
     struct document doc;
     struct door door;
@@ -84,6 +86,15 @@ give (struct alone *a, const struct error *config_error, struct error *err)
     return a->door.grant.lease[0] ? attach (&a->door, a->state->pid, a->rootfs, err) : 0;
 }
 
+/* A device that config.json does not show would be a container that asked for a GPU and starts without.  */
+static int
+nothing_asked (const struct alone *a, struct error *err)
+{
+    return a->device ? error_set (err, 0, "the device " CDI_KIND "=%.60s is not in the config.json in %s",
+                                  a->device, a->state->bundle)
+                     : 0;
+}
+
 static int
 start (struct alone *a, struct error *err)
 {
@@ -95,32 +106,35 @@ start (struct alone *a, struct error *err)
     if (read_spec (a, &silent, err) < 0)
         return -1;
     if (silent)
-        return 0;
+        return nothing_asked (a, err);
     a->door.spec = a->doc.root;
     a->door.bundle = a->state->bundle;
     if (door_read (&a->door, a->state->id, &config, err) < 0) {
         door_tell (&a->door, err);
         return -1;
     }
-    /* A dri-runtime in front of the runtime has done all of this.  */
-    if (!a->door.req.enable || spec_get (a->doc.root, "annotations", APPLY_LEASE_ANNOTATION, NULL))
+    /* A dri-runtime in front of the runtime has done all of this. It takes the hooks of devices away.  */
+    if (!a->device && spec_get (a->doc.root, "annotations", APPLY_LEASE_ANNOTATION, NULL))
         return 0;
+    if (!a->door.req.enable)
+        return nothing_asked (a, err);
     if (a->state->pid == 0)
         return error_set (err, 0, "the container's state on stdin has no pid");
     return give (a, &config_error, err);
 }
 
 int
-alone_start (const struct state *state, struct error *err)
+alone_start (const struct state *state, const char *device, const char **label, struct error *err)
 {
     static struct alone a; /* large */
     int r;
 
-    a = (struct alone){.state = state, .client.fd = -1};
+    a = (struct alone){.state = state, .device = device, .client.fd = -1};
     a.door.ask = ask;
     a.door.warn = warn;
     a.door.userdata = &a;
     r = start (&a, err);
+    *label = a.door.container.id[0] ? container_label (&a.door.container) : state->id;
     client_close (&a.client);
     free (a.text);
     if (a.doc.root)

@@ -6,7 +6,8 @@
 #include "../oci/error.h"
 #include "state.h"
 
-/* 0 also for a container that did not opt in.  */
-int alone_start (const struct state *state, struct error *err);
+/* 0 also for a container that did not opt in. device: the CDI device for which the hook was registered, or
+ * NULL. *label: what to call the container in a message, as long as the program runs.  */
+int alone_start (const struct state *state, const char *device, const char **label, struct error *err);
 
 #endif

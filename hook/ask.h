@@ -10,4 +10,7 @@
 int ask_broker (void *userdata, const char *method, json_t *parameters, unsigned timeout_ms, json_t **reply,
                 struct error *err);
 
+/* A mount of the lease's directory, for who may not enter it; the caller's to close.  */
+int ask_for_mount (const char *lease, int *mount, struct error *err);
+
 #endif

@@ -4,53 +4,73 @@
 
 #include "../oci/cleanup.h"
 #include "../oci/spec.h"
-#include "gate.h"
+#include "ask.h"
+#include "readiness.h"
 #include "inject.h"
 
 static void
 prepare_gate (const struct door *d, pid_t pid, const char *rootfs, struct gate *gate)
 {
-    const struct workload *w = &d->workload;
+    struct workload w;
 
+    apply_final_user (&d->workload, &d->req, &w);
     *gate = (struct gate){.pid = pid,
                           .rootfs = rootfs ? rootfs : "/",
-                          .user = {.uid = w->drops ? w->puid : w->uid,
-                                   .gid = w->drops ? w->pgid : w->gid,
-                                   .n_gids = w->drops ? 0 : w->n_gids,
+                          .user = {.uid = w.uid,
+                                   .gid = w.gid,
+                                   .n_gids = w.n_gids,
                                    .dac_override = spec_has_dac_override (d->spec)},
                           .n_nodes = d->grant.n_nodes,
-                          .ready = gate_level (d->req.ready),
+                          .ready = apply_ready (&d->req),
+                          .require = d->req.text[KEY_REQUIRE],
                           .wait_ms = d->req.wait_ms};
-    memcpy (gate->user.gids, w->gids, sizeof w->gids);
+    memcpy (gate->user.gids, w.gids, sizeof w.gids);
     memcpy (gate->nodes, d->grant.nodes, sizeof d->grant.nodes);
+}
+
+static void
+add_variables (struct gate *gate, const json_t *variables)
+{
+    for (size_t i = 0; i < json_array_size (variables) && i < SIGHT_VARIABLES_MAX; i++)
+        gate->variables.list[gate->variables.n++] = json_string_value (json_array_get (variables, i));
 }
 
 static int
 judge (const struct door *d, pid_t pid, const char *rootfs, struct error *err)
 {
     static struct gate gate; /* large */
-    struct verdict verdict;
+    const struct readiness way = {.lease = d->grant.lease,
+                                  .gpus = d->grant.gpus,
+                                  .active = true,
+                                  .starts_without = d->req.on_failure == FAILURE_START_WITHOUT,
+                                  .ask = d->ask,
+                                  .userdata = d->userdata};
+    _cleanup_json_ json_t *variables = apply_variables (d->spec);
 
     prepare_gate (d, pid, rootfs, &gate);
-    if (gate.ready == READY_OFF || gate.n_nodes == 0)
-        return 0;
-    gate_judge (&gate, &verdict);
-    if (d->ask (d->userdata, "Report",
-                json_pack ("{s:s s:o}", "lease", d->grant.lease, "ready", verdict_to_json (&verdict)),
-                DOOR_BROKER_MS, NULL, err)
-        < 0)
-        return -1;
-    return verdict.ok || d->req.on_failure == FAILURE_START_WITHOUT
-               ? 0
-               : error_set (err, 0, "%s", verdict.reason);
+    add_variables (&gate, variables);
+    return readiness_verify (&way, &gate, err);
+}
+
+static int
+mount_there (const struct grant *grant, pid_t pid, const char *rootfs, struct error *err)
+{
+    _cleanup_close_ int fd = -1;
+
+    if (grant->directory[0] == '\0')
+        return ask_for_mount (grant->lease, &fd, err) < 0 ? -1 : inject_mount (fd, pid, rootfs, err);
+    fd = inject_open (grant->directory, err);
+    return fd < 0 ? -1 : inject (fd, pid, rootfs, err);
 }
 
 int
 attach (struct door *d, pid_t pid, const char *rootfs, struct error *err)
 {
-    _cleanup_close_ int directory = inject_open (d->grant.directory, err);
-
-    if (directory < 0 || inject (directory, pid, rootfs, err) < 0)
+    if (d->grant.bound)
+        return error_set (err, 0,
+                          "where dri-broker can make no device nodes, GPUs are given by dri-runtime and by "
+                          "Podman's hooks only");
+    if (mount_there (&d->grant, pid, rootfs, err) < 0)
         return -1;
     /* The broker sets the device filter of what is attached, so the gate comes behind it.  */
     if (d->ask (d->userdata, "Activate",

@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
+#include <poll.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -133,7 +135,7 @@ static const unsigned prctls[] = {
     PR_SET_NAME, PR_GET_NAME, PR_SET_VMA, PR_SET_NO_NEW_PRIVS, PR_GET_DUMPABLE, PR_CAPBSET_READ,
 };
 
-enum { WRITES = O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY) };
+enum { MAKES = O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), WRITES = O_ACCMODE | MAKES };
 
 static struct scmp_arg_cmp
 is (unsigned argument, scmp_datum_t value)
@@ -149,8 +151,9 @@ has (unsigned argument, scmp_datum_t mask, scmp_datum_t value)
 }
 
 static int
-allow_with_arguments (scmp_filter_ctx filter)
+allow_with_arguments (scmp_filter_ctx filter, bool talks)
 {
+    const scmp_datum_t denied = talks ? MAKES : WRITES;
     const uint32_t yes = SCMP_ACT_ALLOW, unknown = SCMP_ACT_ERRNO (ENOSYS);
     const scmp_datum_t self = (scmp_datum_t) getpid ();
     int r = 0;
@@ -159,8 +162,8 @@ allow_with_arguments (scmp_filter_ctx filter)
         r |= seccomp_rule_add (filter, yes, SCMP_SYS (fcntl), 1, is (1, fcntls[i]));
     for (size_t i = 0; i < countof (prctls); i++)
         r |= seccomp_rule_add (filter, yes, SCMP_SYS (prctl), 1, is (0, prctls[i]));
-    r |= seccomp_rule_add (filter, yes, SCMP_SYS (openat), 1, has (2, WRITES, O_RDONLY));
-    r |= seccomp_rule_add (filter, yes, SCMP_SYS (open), 1, has (1, WRITES, O_RDONLY));
+    r |= seccomp_rule_add (filter, yes, SCMP_SYS (openat), 1, has (2, denied, 0));
+    r |= seccomp_rule_add (filter, yes, SCMP_SYS (open), 1, has (1, denied, 0));
     r |= seccomp_rule_add (filter, yes, SCMP_SYS (clone), 1, has (0, CLONE_THREAD, CLONE_THREAD));
     r |= seccomp_rule_add (filter, yes, SCMP_SYS (tgkill), 1, is (0, self));
     r |= seccomp_rule_add (filter, yes, SCMP_SYS (kcmp), 2, is (0, self), is (1, self));
@@ -184,7 +187,7 @@ load_filter (scmp_filter_ctx filter, int r, struct error *err)
 }
 
 static int
-filter_calls (struct error *err)
+filter_calls (bool talks, struct error *err)
 {
     scmp_filter_ctx filter = seccomp_init (SCMP_ACT_ERRNO (EPERM));
     int r = 0;
@@ -194,7 +197,24 @@ filter_calls (struct error *err)
     for (size_t i = 0; r == 0 && i < countof (allowed); i++)
         r = seccomp_rule_add (filter, SCMP_ACT_ALLOW, allowed[i], 0);
     if (r == 0)
-        r = allow_with_arguments (filter) == 0 ? 0 : -EINVAL;
+        r = allow_with_arguments (filter, talks) == 0 ? 0 : -EINVAL;
+    return load_filter (filter, r, err);
+}
+
+/* Typing into a terminal; the kernel looks at 32 bits of the request. In a filter of its own, since the other
+ * lets ioctl through for whatever a driver asks of its GPU.  */
+static int
+filter_terminals (struct error *err)
+{
+    static const unsigned denied[] = {TIOCSTI, TIOCLINUX};
+    scmp_filter_ctx filter = seccomp_init (SCMP_ACT_ALLOW);
+    int r = 0;
+
+    if (!filter)
+        return error_set (err, ENOMEM, "the filter of system calls");
+    for (size_t i = 0; r == 0 && i < countof (denied); i++)
+        r = seccomp_rule_add (filter, SCMP_ACT_ERRNO (EPERM), SCMP_SYS (ioctl), 1,
+                              has (1, UINT32_MAX, denied[i]));
     return load_filter (filter, r, err);
 }
 
@@ -260,11 +280,11 @@ set_limits (unsigned cpu_seconds, struct error *err)
 }
 
 /* To their places by way of higher numbers, since a place may be taken by another of them.  */
-int
-confine_descriptors (const struct confine *confine, struct error *err)
+static int
+place_descriptors (const struct confine *confine, int in, struct error *err)
 {
-    const int from[] = {confine->null,   confine->null, confine->null,
-                        confine->report, confine->node, confine->program};
+    const int out = confine->talks ? confine->report : confine->null;
+    const int from[] = {in, out, out, confine->report, confine->node, confine->program};
     int above[countof (from)];
 
     for (unsigned i = 0; i < countof (from); i++) {
@@ -282,6 +302,20 @@ confine_descriptors (const struct confine *confine, struct error *err)
     return 0;
 }
 
+/* A program of the image may open what it has for writing (/proc/self/fd/0): nothing of the host's is on its
+ * stdin. The ends of the pipe are closed with all else.  */
+int
+confine_descriptors (const struct confine *confine, struct error *err)
+{
+    int ends[2];
+
+    if (!confine->talks)
+        return place_descriptors (confine, confine->null, err);
+    if (pipe2 (ends, O_CLOEXEC) < 0)
+        return error_set (err, errno, "pipe");
+    return place_descriptors (confine, ends[0], err);
+}
+
 static int
 drop_capabilities (struct error *err)
 {
@@ -295,11 +329,39 @@ drop_capabilities (struct error *err)
     return 0;
 }
 
+/* Callers may have blocked or ignored them, as crun does for its hooks: a driver that dies is to die of them.
+ */
+static void
+reset_signals (void)
+{
+    /* All zero is SIG_DFL, for any layout of the kernel's. glibc's own call knows nothing of the two signals
+     * that it keeps to itself (nptl(7)), which make leaves ignored.  */
+    static const char by_default[64];
+    sigset_t none;
+
+    for (int signo = 1; signo < _NSIG; signo++)
+        (void) syscall (SYS_rt_sigaction, signo, by_default, NULL, _NSIG / 8);
+    (void) sigemptyset (&none);
+    (void) sigprocmask (SIG_SETMASK, &none, NULL);
+}
+
+/* From another pid namespace the parent is 0, be it alive or not; then the pipe tells, which nobody reads any
+ * more.  */
+static bool
+is_orphan (pid_t parent)
+{
+    struct pollfd report = {.fd = CONFINE_REPORT};
+    const pid_t now = getppid ();
+
+    return (now != 0 && now != parent) || (poll (&report, 1, 0) == 1 && (report.revents & POLLERR));
+}
+
 int
 confine_enter (const struct confine *confine, struct error *err)
 {
-    if (setpgid (0, 0) < 0)
-        return error_set (err, errno, "a process group of its own");
+    if (getsid (0) != getpid () && setsid () < 0)
+        return error_set (err, errno, "a session of its own");
+    reset_signals ();
     if (set_limits (confine->cpu_seconds, err) < 0 || drop_capabilities (err) < 0)
         return -1;
     if (chdir ("/") < 0)
@@ -307,7 +369,7 @@ confine_enter (const struct confine *confine, struct error *err)
     /* Changing ids clears the death signal, so it is set as late as can be.  */
     if (prctl (PR_SET_PDEATHSIG, SIGKILL) < 0)
         return error_set (err, errno, "prctl");
-    if (getppid () != confine->parent)
+    if (is_orphan (confine->parent))
         return error_set (err, 0, "whoever asked is gone");
-    return filter_calls (err);
+    return filter_terminals (err) < 0 ? -1 : filter_calls (confine->talks, err);
 }

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,95 +14,10 @@
 #include <unistd.h>
 
 #include "../oci/cleanup.h"
-#include "../oci/file.h"
+#include "cgroup.h"
 
 /* Kernel, admin-guide/devices.txt.  */
 enum { DRM_MAJOR = 226 };
-
-/* Where runtimes look for control groups: v2 alone, or v1 with a folder for each hierarchy (systemd's
- * layouts; on a hybrid one it is v1's devices that filters). NULL: none is there. What is not mounted filters
- * nothing, though /proc/PID/cgroup may list it.  */
-static const char *
-find_mount (bool *v1)
-{
-    struct statfs fs;
-
-    *v1 = statfs ("/sys/fs/cgroup", &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC;
-    if (!*v1)
-        return "/sys/fs/cgroup";
-    return statfs ("/sys/fs/cgroup/devices", &fs) == 0 && fs.f_type == CGROUP_SUPER_MAGIC
-               ? "/sys/fs/cgroup/devices"
-               : NULL;
-}
-
-static bool
-names_devices (const char *controllers)
-{
-    const char *at = strstr (controllers, "devices");
-
-    return at && (at == controllers || at[-1] == ',') && (at[7] == '\0' || at[7] == ',');
-}
-
-/* The path in the line of /proc/PID/cgroup for that hierarchy, cut out of text in place. NULL: there is none.
- */
-static const char *
-find_line (char *text, bool v1)
-{
-    char *save = NULL;
-
-    for (char *line = strtok_r (text, "\n", &save); line; line = strtok_r (NULL, "\n", &save)) {
-        char *controllers = strchr (line, ':'), *path = controllers ? strchr (controllers + 1, ':') : NULL;
-
-        if (!path)
-            continue;
-        *path++ = '\0';
-        controllers++;
-        if (v1 ? names_devices (controllers) : *controllers == '\0')
-            return path;
-    }
-    return NULL;
-}
-
-int
-device_cgroup_of (pid_t pid, char *path, size_t size, struct error *err)
-{
-    _cleanup_free_ char *text = NULL;
-    const char *line = NULL;
-    char proc[40];
-    size_t len;
-    bool v1;
-
-    path[0] = '\0';
-    (void) snprintf (proc, sizeof proc, "/proc/%d/cgroup", (int) pid);
-    if (file_read (proc, 1 << 16, &text, &len, err) < 0)
-        return -1;
-    if (find_mount (&v1))
-        line = find_line (text, v1);
-    if (line && strlen (line) >= size)
-        return error_set (err, ENAMETOOLONG, "control group %.60s…", line);
-    (void) snprintf (path, size, "%s", line ? line : "");
-    return 0;
-}
-
-int
-device_cgroup_open (const char *path, struct error *err)
-{
-    const struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
-    _cleanup_close_ int mount = -1;
-    const char *where;
-    bool v1;
-    int fd;
-
-    where = find_mount (&v1);
-    if (!where)
-        return error_set (err, ENOENT, "no control groups that filter devices");
-    mount = open (where, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    while (*path == '/')
-        path++;
-    fd = mount < 0 ? -1 : (int) syscall (SYS_openat2, mount, *path ? path : ".", &how, sizeof how);
-    return fd < 0 ? error_set (err, errno, "control group %s/%s", where, path) : fd;
-}
 
 static bool
 is_other_drm (const char *numbers, const struct device_number *devices, unsigned n)

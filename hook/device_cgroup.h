@@ -7,24 +7,17 @@
 #ifndef DRI_DEVICE_CGROUP_H
 #define DRI_DEVICE_CGROUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "../oci/error.h"
 
-enum { DEVICE_CGROUP_PATH_MAX = 640, DEVICE_CGROUP_DEVICES_MAX = 64 };
+enum { DEVICE_CGROUP_DEVICES_MAX = 64 };
 
 struct device_number {
     unsigned major, minor;
 };
-
-/* The group of the process in the hierarchy that filters devices, as a path below the mount of that hierarchy
- * ("/system.slice/docker-….scope"); "" where none filters. A container may move its processes to groups of
- * its own later: to be asked before the container runs.  */
-int device_cgroup_of (pid_t pid, char *path, size_t size, struct error *err);
-
-/* An O_PATH descriptor of that group, opened without following links; the caller's to close.  */
-int device_cgroup_open (const char *path, struct error *err);
 
 /* From now on the group may open, for reading and writing, of all DRM devices just these; those of other
  * majors (stand-ins of simulated GPUs) it may open in addition. Open files stay open. Wants CAP_SYS_ADMIN. */

@@ -17,38 +17,48 @@
 #include "../oci/cleanup.h"
 #include "alone.h"
 #include "ask.h"
-#include "gate.h"
+#include "inject.h"
+#include "phase.h"
+#include "lxc.h"
 #include "precreate.h"
+#include "readiness.h"
 #include "state.h"
 #include "tell.h"
 
 enum { BROKER_TIMEOUT_MS = 5000 };
 
 struct arguments {
-    const char *lease, *container, *bundle, *rootfs, *reason;
+    const char *gpus, *lease, *container, *bundle, *rootfs, *reason, *device;
     char rootfs_path[PATH_MAX]; /* absolute; gate.rootfs points here */
-    bool start_without;
+    bool start_without, attach;
     struct gate gate;
 };
 
 static const char help[] =
     "usage: dri-hook createRuntime|prestart|poststop --lease ID --container NAME [OPTION]...\n"
-    "       dri-hook createRuntime|prestart|poststop\n"
+    "       dri-hook createRuntime|prestart|poststop [--device NAME]\n"
     "       dri-hook precreate\n"
+    "       dri-hook lxc [KEY=VALUE]...\n"
     "       dri-hook refuse --container NAME --reason TEXT\n"
     "\n"
-    "OCI hook of dri-broker; reads the container's state on stdin, or its config.json\n"
+    "OCI and LXC hook of dri-broker; reads the container's state on stdin, or its config.json\n"
     "(precreate). With --lease it is registered by dri-runtime and by precreate, which is\n"
     "Podman's; without, it is for engines with hooks only, and asks for the lease itself.\n"
     "Not meant to be called by hand.\n"
     "\n"
+    "  --device NAME               the CDI device for which it was registered\n"
     "  --bundle DIR --rootfs DIR   where the container's root file system is\n"
     "  --user UID:GID[:GID...]     the workload\n"
     "  --dac-override              it is root, with CAP_DAC_OVERRIDE\n"
     "  --node NAME=MAJOR:MINOR     a node to be verified; \":stand-in\" behind it: simulated\n"
-    "  --ready off|node|driver     how far\n"
+    "  --gpu NAMES                 what to call its GPU in messages\n"
+    "  --ready off|node|driver|vaapi|auto\n"
+    "                              how far\n"
+    "  --require LIST              what has to work, at vaapi\n"
+    "  --env NAME=VALUE            of the container, for what is asked at vaapi\n"
     "  --wait MS                   for a driver that is not there yet\n"
     "  --on-failure fail|start-without\n"
+    "  --attach                    the runtime could not mount the lease: do it\n"
     "  --help, --version\n"
     "\n"
     "See dri-hook(8).\n";
@@ -71,11 +81,20 @@ parse_node (struct gate *gate, const char *text, struct error *err)
 }
 
 static int
+add_variable (struct sight_variables *variables, const char *text, struct error *err)
+{
+    if (variables->n == SIGHT_VARIABLES_MAX || !strchr (text, '='))
+        return error_set (err, 0, "--env %.60s is one too many, or not NAME=VALUE", text);
+    variables->list[variables->n++] = text;
+    return 0;
+}
+
+static int
 parse_ready (struct gate *gate, const char *text, struct error *err)
 {
     for (int i = READY_AUTO; i <= READY_VAAPI; i++)
         if (strcmp (text, ready_name ((enum request_ready) i)) == 0) {
-            gate->ready = gate_level ((enum request_ready) i);
+            gate->ready = (enum request_ready) i;
             return 0;
         }
     return error_set (err, 0, "--ready %.60s is no level", text);
@@ -89,10 +108,15 @@ enum {
     OPT_USER,
     OPT_DAC,
     OPT_NODE,
+    OPT_GPU,
+    OPT_REQUIRE,
+    OPT_ENV,
     OPT_READY,
     OPT_WAIT,
     OPT_FAILURE,
-    OPT_REASON
+    OPT_ATTACH,
+    OPT_REASON,
+    OPT_DEVICE
 };
 
 static int
@@ -120,6 +144,14 @@ take_option (struct arguments *a, int option, struct error *err)
         return parse_node (&a->gate, optarg, err);
     case OPT_READY:
         return parse_ready (&a->gate, optarg, err);
+    case OPT_GPU:
+        a->gpus = optarg;
+        return 0;
+    case OPT_REQUIRE:
+        a->gate.require = optarg;
+        return 0;
+    case OPT_ENV:
+        return add_variable (&a->gate.variables, optarg, err);
     case OPT_WAIT:
         a->gate.wait_ms = (unsigned) strtoul (optarg, NULL, 10);
         if (a->gate.wait_ms > REQUEST_WAIT_MAX_MS)
@@ -130,6 +162,12 @@ take_option (struct arguments *a, int option, struct error *err)
         return 0;
     case OPT_REASON:
         a->reason = optarg;
+        return 0;
+    case OPT_ATTACH:
+        a->attach = true;
+        return 0;
+    case OPT_DEVICE:
+        a->device = optarg;
         return 0;
     default:
         return error_set (err, 0, "unknown option (dri-hook --help)");
@@ -147,10 +185,15 @@ parse_arguments (struct arguments *a, int argc, char **argv, struct error *err)
         {"user", required_argument, NULL, OPT_USER},
         {"dac-override", no_argument, NULL, OPT_DAC},
         {"node", required_argument, NULL, OPT_NODE},
+        {"gpu", required_argument, NULL, OPT_GPU},
+        {"require", required_argument, NULL, OPT_REQUIRE},
+        {"env", required_argument, NULL, OPT_ENV},
         {"ready", required_argument, NULL, OPT_READY},
         {"wait", required_argument, NULL, OPT_WAIT},
         {"on-failure", required_argument, NULL, OPT_FAILURE},
         {"reason", required_argument, NULL, OPT_REASON},
+        {"attach", no_argument, NULL, OPT_ATTACH},
+        {"device", required_argument, NULL, OPT_DEVICE},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -180,43 +223,57 @@ resolve_rootfs (struct arguments *a, struct error *err)
     return 0;
 }
 
+/* For a runtime that may not enter the lease's directory, as a user's.  */
+static int
+attach_lease (const struct arguments *a, pid_t pid, struct error *err)
+{
+    _cleanup_close_ int mount = -1;
+
+    if (!a->attach)
+        return 0;
+    return ask_for_mount (a->lease, &mount, err) < 0 ? -1 : inject_mount (mount, pid, a->gate.rootfs, err);
+}
+
+static bool
+is_judged (const struct arguments *a)
+{
+    return a->gate.ready != READY_OFF && a->gate.n_nodes > 0;
+}
+
 /* The gate says whether the container may start with its lease, which becomes its own then. One call for
  * both: until then the lease lives with dri-runtime, which waits for the runtime, which waits for us.  */
 static int
 start (struct arguments *a, const struct state *state, struct error *err)
 {
-    struct verdict verdict = {.ok = true};
-    json_t *activate;
+    const struct readiness way = {
+        .lease = a->lease, .gpus = a->gpus, .starts_without = a->start_without, .ask = ask_broker};
 
     if (state->pid == 0)
         return error_set (err, 0, "the container's state on stdin has no pid");
-    activate = json_pack ("{s:s s:i}", "lease", a->lease, "pid", (int) state->pid);
-    if (a->gate.ready != READY_OFF && a->gate.n_nodes > 0) {
-        if (resolve_rootfs (a, err) < 0) {
-            json_decref (activate);
-            return -1;
-        }
-        a->gate.pid = state->pid;
-        gate_judge (&a->gate, &verdict);
-        (void) json_object_set_new (activate, "ready", verdict_to_json (&verdict));
-    }
-    if (ask_broker (NULL, "Activate", activate, BROKER_TIMEOUT_MS, NULL, err) < 0)
+    a->gate.pid = state->pid;
+    if (((is_judged (a) || a->attach) && resolve_rootfs (a, err) < 0)
+        || attach_lease (a, state->pid, err) < 0)
         return -1;
-    return verdict.ok || a->start_without ? 0 : error_set (err, 0, "%s", verdict.reason);
+    a->gate.own_process = true;
+    return phase_enter (PHASE_HOOK, err) < 0 ? -1 : readiness_verify (&way, &a->gate, err);
 }
 
 static int
 run_start (struct arguments *a)
 {
-    struct error err = {0};
-    struct state state;
+    struct error err = {0}, ignored;
+    struct state state = {.pid = 0};
+    const char *label = a->container ? a->container : state.id;
     int r = state_read (&state, STDIN_FILENO, &err);
 
     if (r == 0)
-        r = a->lease ? start (a, &state, &err) : alone_start (&state, &err);
-    if (r < 0)
-        tell (a->container ? a->container : state.id, err.message);
-    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        r = a->lease ? start (a, &state, &err) : alone_start (&state, a->device, &label, &err);
+    if (r == 0)
+        return EXIT_SUCCESS;
+    /* What crun writes to is crun's own: only who may trace it gets there.  */
+    (void) phase_enter (PHASE_START, &ignored);
+    tell (label, err.message);
+    return EXIT_FAILURE;
 }
 
 /* The broker finds the end of a container by itself; a broker that is away is no reason for noise here. The
@@ -233,7 +290,7 @@ run_stop (struct arguments *a)
     if (a->lease)
         what = json_pack ("{s:s s:b}", "lease", a->lease, "force", 1);
     else if (state.id[0])
-        what = json_pack ("{s:s}", "container", state.id);
+        what = json_pack ("{s:s s:b}", "container", state.id, "exact", 1);
     if (what)
         (void) ask_broker (NULL, "Release", what, BROKER_TIMEOUT_MS, NULL, &ignored);
     return EXIT_SUCCESS;
@@ -275,7 +332,7 @@ usage (const char *text)
 int
 main (int argc, char **argv)
 {
-    static struct arguments a; /* large */
+    static struct arguments a = {.gate.require = ""}; /* large */
     const char *verb = argc > 1 ? argv[1] : "";
     struct error err = {0};
 
@@ -285,6 +342,8 @@ main (int argc, char **argv)
     }
     if (argc < 2)
         return usage (help);
+    if (strcmp (verb, "lxc") == 0)
+        return lxc_start_host (argv + 2, argc - 2);
     if (parse_arguments (&a, argc - 1, argv + 1, &err) < 0)
         return usage (err.message);
     for (size_t i = 0; i < countof (verbs); i++)

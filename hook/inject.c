@@ -20,7 +20,7 @@
 
 #include "../oci/cleanup.h"
 
-enum { DEADLINE_MS = 5000 };
+enum { DEADLINE_MS = 5000, GRACE_MS = 1000 };
 
 /* What the child works on, all opened before it enters the container.  */
 struct target {
@@ -28,6 +28,7 @@ struct target {
     const char *rootfs; /* NULL: "/" in there */
     int container;      /* pidfd */
     int mountinfo;      /* the container's, of a /proc that is not the container's */
+    int outside[2];     /* the same of ourselves and of the machine's init */
     int directory;      /* O_PATH of the lease's directory */
     int mount;          /* a detached mount of it */
 };
@@ -63,26 +64,56 @@ open_dri (int root, struct error *err)
     return open_below (dev, "dri", err);
 }
 
-/* A mount made on one that the host shares would appear on the host too. The line of
- * /proc/PID/mountinfo for that mount tells (kernel, filesystems/proc: "optional fields").  */
-static int
-check_private (int dri, int mountinfo, struct error *err)
+static FILE *
+open_lines (int mountinfo)
 {
-    _cleanup_fclose_ FILE *lines = NULL;
+    int fd = dup (mountinfo);
+
+    return fd < 0 ? NULL : fdopen (fd, "r");
+}
+
+/* An optional field of a line of mountinfo: shared:GROUP or master:GROUP. 0 where it is not there.  */
+static unsigned long
+group_of (const char *line, const char *field)
+{
+    const char *end = strstr (line, " - "), *found = strstr (line, field);
+
+    return found && end && found < end ? strtoul (found + strlen (field), NULL, 10) : 0;
+}
+
+/* What is mounted on a mount of that group appears on its peers and on those that follow it.  */
+static bool
+receives (int mountinfo, unsigned long group)
+{
+    _cleanup_fclose_ FILE *lines = open_lines (mountinfo);
+    _cleanup_free_ char *line = NULL;
+    size_t room = 0;
+
+    while (lines && getline (&line, &room, lines) > 0)
+        if (group_of (line, " shared:") == group || group_of (line, " master:") == group)
+            return true;
+    return !lines;
+}
+
+/* A mount made on one that the host shares would appear on the host too. The line of
+ * /proc/PID/mountinfo for that mount tells (kernel, filesystems/proc: "optional fields"). LXC's are shared
+ * too, but with nobody outside.  */
+static int
+check_private (const struct target *t, int dri, struct error *err)
+{
+    _cleanup_fclose_ FILE *lines = open_lines (t->mountinfo);
     _cleanup_free_ char *line = NULL;
     struct statx st;
     size_t room = 0;
-    int fd = dup (mountinfo);
 
-    lines = fd < 0 ? NULL : fdopen (fd, "r");
     if (!lines || statx (dri, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0 || !(st.stx_mask & STATX_MNT_ID))
         return error_set (err, errno, "find out what /dev in the container is mounted on");
     while (getline (&line, &room, lines) > 0) {
-        const char *end = strstr (line, " - "), *shared = strstr (line, " shared:");
+        unsigned long group = group_of (line, " shared:");
 
         if (strtoull (line, NULL, 10) != st.stx_mnt_id)
             continue;
-        if (shared && end && shared < end)
+        if (group != 0 && (receives (t->outside[0], group) || receives (t->outside[1], group)))
             return error_set (err, 0,
                               "its /dev is a mount that is shared with the host, which would get the GPU's "
                               "directory too: take \"rshared\" away");
@@ -96,7 +127,7 @@ mount_there (const struct target *t, int root, struct error *err)
 {
     _cleanup_close_ int dri = open_dri (root, err);
 
-    if (dri < 0 || check_private (dri, t->mountinfo, err) < 0)
+    if (dri < 0 || check_private (t, dri, err) < 0)
         return -1;
     if (syscall (SYS_move_mount, t->mount, "", dri, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
         < 0)
@@ -156,6 +187,9 @@ enter (const struct target *t, int (*act) (const struct target *t, int root, str
 {
     _cleanup_close_ int root = -1;
 
+    /* Nobody of the container's looks into it.  */
+    if (prctl (PR_SET_DUMPABLE, 0) < 0)
+        return error_set (err, errno, "prctl");
     if (setns (t->container, CLONE_NEWNS) < 0)
         return error_set (err, errno, "join the container's mount namespace");
     root = open (t->rootfs ? t->rootfs : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -172,27 +206,43 @@ static void __attribute__ ((noreturn))
 run_child (const struct target *t, int (*act) (const struct target *t, int root, struct error *err), int out)
 {
     struct error err = {0};
-    int r = enter (t, act, &err);
+    int r;
+
+    /* Whoever reads what we print waits until nobody has it open any more, and this child may never end.  */
+    (void) close_range (STDIN_FILENO, STDERR_FILENO, 0);
+    (void) setsid ();
+    r = enter (t, act, &err);
 
     if (r < 0)
         (void) !write (out, &err, sizeof err);
     _exit (r < 0);
 }
 
-/* Where /dev in there is a file system of the container's own making (FUSE), it may never answer.  */
-static void
-end_late (pid_t child, int in)
+/* Where /dev in there is a file system of the container's own making (FUSE), it may never answer, and who
+ * waits for that cannot even be killed, once the request has been read (fs/fuse/dev.c, request_wait_answer):
+ * such a child is left to the end of that container.  */
+static bool
+is_late (pid_t child, int in)
 {
     struct pollfd p = {.fd = in, .events = POLLIN};
 
-    if (poll (&p, 1, DEADLINE_MS) == 0)
-        (void) kill (child, SIGKILL);
+    if (poll (&p, 1, DEADLINE_MS) != 0)
+        return false;
+    (void) kill (child, SIGKILL);
+    p = (struct pollfd){.fd = pidfd_open (child, 0), .events = POLLIN};
+    if (p.fd >= 0) {
+        (void) poll (&p, 1, GRACE_MS);
+        (void) close (p.fd);
+    }
+    (void) waitpid (child, NULL, WNOHANG);
+    return true;
 }
 
 static int
 in_container (const struct target *t, int (*act) (const struct target *t, int root, struct error *err),
               struct error *err)
 {
+    _cleanup_close_ int in = -1;
     int ends[2], status = 0;
     struct error theirs;
     pid_t child;
@@ -200,23 +250,25 @@ in_container (const struct target *t, int (*act) (const struct target *t, int ro
 
     if (pipe2 (ends, O_CLOEXEC) < 0)
         return error_set (err, errno, "pipe");
+    in = ends[0];
     child = fork ();
     if (child == 0)
         run_child (t, act, ends[1]);
     (void) close (ends[1]);
-    if (child > 0)
-        end_late (child, ends[0]);
-    n = child < 0 ? 0 : read (ends[0], &theirs, sizeof theirs);
-    (void) close (ends[0]);
-    if (child < 0 || waitpid (child, &status, 0) < 0)
+    if (child < 0)
         return error_set (err, errno, "fork");
+    if (is_late (child, in))
+        return error_set (err, 0, "its /dev gave no answer in %d s", DEADLINE_MS / 1000);
+    n = read (in, &theirs, sizeof theirs);
+    if (waitpid (child, &status, 0) < 0)
+        return error_set (err, errno, "the process that mounts in the container");
     if (n == (ssize_t) sizeof theirs) {
         *err = theirs;
         return -1;
     }
     return WIFEXITED (status) && WEXITSTATUS (status) == 0
                ? 0
-               : error_set (err, 0, "the process that mounts in the container died, or got no answer there");
+               : error_set (err, 0, "the process that mounts in the container died");
 }
 
 static int
@@ -227,6 +279,8 @@ find_target (struct target *t, struct error *err)
     (void) snprintf (path, sizeof path, "/proc/%d/mountinfo", (int) t->pid);
     t->container = pidfd_open (t->pid, 0);
     t->mountinfo = t->container < 0 ? -1 : open (path, O_RDONLY | O_CLOEXEC);
+    t->outside[0] = open ("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    t->outside[1] = open ("/proc/1/mountinfo", O_RDONLY | O_CLOEXEC);
     return t->mountinfo < 0 ? error_set (err, errno, "the container's process %d", (int) t->pid) : 0;
 }
 
@@ -240,44 +294,60 @@ inject_open (const char *directory, struct error *err)
 
 /* Private, so that nothing mounted below it comes back to the host.  */
 static int
-clone_mount (struct target *t, struct error *err)
+clone_mount (int directory, struct error *err)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
                               .propagation = MS_PRIVATE};
 
-    t->mount =
-        (int) syscall (SYS_open_tree, t->directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    if (t->mount < 0 || syscall (SYS_mount_setattr, t->mount, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+    _cleanup_close_ int mount =
+        (int) syscall (SYS_open_tree, directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+    if (mount < 0 || syscall (SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
         return error_set (err, errno,
                           "clone the lease's directory (Linux 5.12 and CAP_SYS_ADMIN are needed)");
-    return 0;
+    return steal_fd (&mount);
 }
 
 static void
 target_finish (const struct target *t)
 {
-    const int fds[] = {t->container, t->mountinfo, t->mount};
+    const int fds[] = {t->container, t->mountinfo, t->outside[0], t->outside[1]};
 
     for (size_t i = 0; i < countof (fds); i++)
         cleanup_close (&fds[i]);
 }
 
 int
+inject_mount (int mount, pid_t pid, const char *rootfs, struct error *err)
+{
+    __attribute__ ((cleanup (target_finish))) struct target t = {.pid = pid,
+                                                                 .rootfs = rootfs,
+                                                                 .container = -1,
+                                                                 .mountinfo = -1,
+                                                                 .outside = {-1, -1},
+                                                                 .directory = -1,
+                                                                 .mount = mount};
+
+    return find_target (&t, err) < 0 ? -1 : in_container (&t, mount_there, err);
+}
+
+int
 inject (int directory, pid_t pid, const char *rootfs, struct error *err)
 {
-    __attribute__ ((cleanup (target_finish))) struct target t = {
-        .pid = pid, .rootfs = rootfs, .container = -1, .mountinfo = -1, .directory = directory, .mount = -1};
+    _cleanup_close_ int mount = clone_mount (directory, err);
 
-    if (find_target (&t, err) < 0 || clone_mount (&t, err) < 0)
-        return -1;
-    return in_container (&t, mount_there, err);
+    return mount < 0 ? -1 : inject_mount (mount, pid, rootfs, err);
 }
 
 int
 inject_undo (int directory, pid_t pid, struct error *err)
 {
-    __attribute__ ((cleanup (target_finish))) struct target t = {
-        .pid = pid, .container = -1, .mountinfo = -1, .directory = directory, .mount = -1};
+    __attribute__ ((cleanup (target_finish))) struct target t = {.pid = pid,
+                                                                 .container = -1,
+                                                                 .mountinfo = -1,
+                                                                 .outside = {-1, -1},
+                                                                 .directory = directory,
+                                                                 .mount = -1};
 
     if (find_target (&t, err) < 0)
         return -1;

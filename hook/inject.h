@@ -16,6 +16,9 @@ int inject_open (const char *directory, struct error *err);
  * container's root file system is before the runtime has changed to it; NULL: it has.  */
 int inject (int directory, pid_t pid, const char *rootfs, struct error *err);
 
+/* The same with a mount that is not attached anywhere yet.  */
+int inject_mount (int mount, pid_t pid, const char *rootfs, struct error *err);
+
 /* Takes that mount away again; 0 also where there is none.  */
 int inject_undo (int directory, pid_t pid, struct error *err);
 

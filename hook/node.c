@@ -2,11 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libdrm/drm.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -37,17 +35,4 @@ node_open (int root, const struct grant_node *node, struct error *err)
                           "mounted over it",
                           path, node->major, node->minor);
     return steal_fd (&fd);
-}
-
-int
-node_driver (int fd, char *text, size_t size, struct error *err)
-{
-    char name[32] = "";
-    struct drm_version version = {.name = name, .name_len = sizeof name - 1};
-
-    if (ioctl (fd, DRM_IOCTL_VERSION, &version) < 0)
-        return error_set (err, errno, "the kernel's driver does not answer (DRM_IOCTL_VERSION)");
-    (void) snprintf (text, size, "%s %d.%d.%d", name, version.version_major, version.version_minor,
-                     version.version_patchlevel);
-    return 0;
 }

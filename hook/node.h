@@ -1,5 +1,4 @@
-/* One device node of a container, opened as whoever we are now, and its DRM driver asked who it is, by the
- * kernel's own interface (include/uapi/drm/drm.h): no library runs in the container's name.  */
+/* One device node of a container, opened as whoever we are now.  */
 #ifndef DRI_NODE_H
 #define DRI_NODE_H
 
@@ -12,8 +11,5 @@
  * err->status is the errno of the open, so that EPERM (device cgroup), EACCES (owner, mode) and ENXIO (no
  * driver) can be told apart.  */
 int node_open (int root, const struct grant_node *node, struct error *err);
-
-/* "i915 1.6.0", from DRM_IOCTL_VERSION.  */
-int node_driver (int fd, char *text, size_t size, struct error *err);
 
 #endif

@@ -55,17 +55,6 @@ warn (void *userdata, const char *text)
     (void) text;
 }
 
-/* crun throws away what a hook says, unless it is told where to put it (crun(1), run.oci.hooks.stderr). Its
- * own stderr is what the engine reads.  */
-static void
-let_crun_hear (json_t *spec)
-{
-    json_t *annotations = json_object_get (spec, "annotations");
-
-    if (!json_object_get (annotations, "run.oci.hooks.stderr"))
-        (void) json_object_set_new (annotations, "run.oci.hooks.stderr", json_string ("/dev/stderr"));
-}
-
 static void
 release (const struct door *d)
 {
@@ -85,7 +74,6 @@ edit (struct door *d, const struct config *config, const struct error *config_er
 
     if (read && !d->req.enable)
         return 0;
-    let_crun_hear (d->spec);
     if (!read || config_error->message[0])
         door_tell (d, &reason);
     else if (door_acquire (d, &reason) == 0 && door_edit (d, &reason) == 0)
@@ -94,20 +82,35 @@ edit (struct door *d, const struct config *config, const struct error *config_er
     return door_edit_refused (d, reason.message, err) < 0 ? -1 : 1;
 }
 
-/* buildah runs the hooks too, for steps of a build, whose annotations are the base image's: they pass. A
- * container of Podman's own has its bundle for working directory, but for versions that are too old.  */
-static int
-refuse_libpod (struct door *d, struct error *err)
+/* buildah runs the hooks too, for steps of a build, whose annotations are the base image's: they pass.  */
+static bool
+is_libpods (const json_t *spec)
 {
-    const char *manager = json_string_value (spec_get (d->spec, "annotations", "io.container.manager", NULL));
+    const char *manager = json_string_value (spec_get (spec, "annotations", "io.container.manager", NULL));
 
-    if (!manager || strcmp (manager, "libpod") != 0)
-        return 0;
-    let_crun_hear (d->spec);
+    return manager && strcmp (manager, "libpod") == 0;
+}
+
+/* A container of Podman's has its bundle for working directory. With versions that run the hook in Podman's
+ * own (4.3, of Debian 12) its root file system tells.  */
+static bool
+find_container (const json_t *spec, char *bundle, size_t size, struct podman *podman)
+{
+    if (getcwd (bundle, size) && podman_find (bundle, podman))
+        return true;
+    return is_libpods (spec)
+           && podman_bundle_of (json_string_value (spec_get (spec, "root", "path", NULL)), bundle, size)
+           && podman_find (bundle, podman);
+}
+
+static int
+refuse (struct door *d, struct error *err)
+{
     return door_edit_refused (
                d,
                "this Podman does not run its precreate hooks where the container is, and so its request "
-               "cannot be told from the image's: a newer Podman is needed (5.4 is known to do)",
+               "cannot be told from the image's: use an image, and storage of driver overlay or vfs, "
+               "or a newer Podman (5.4 is known to do)",
                err) < 0
                ? -1
                : 1;
@@ -130,10 +133,10 @@ filter (const char *text, size_t len, struct error *err)
     door.spec = doc.root;
     door.bundle = bundle;
     (void) config_load (&config, &config_error);
-    if (getcwd (bundle, sizeof bundle) && podman_find (bundle, &podman))
+    if (find_container (doc.root, bundle, sizeof bundle, &podman))
         changed = edit (&door, &config, &config_error, podman.id, err);
     else
-        changed = refuse_libpod (&door, err);
+        changed = is_libpods (doc.root) ? refuse (&door, err) : 0;
     if (changed > 0 && document_dump (&doc, JSON_COMPACT, &edited, &len, err) < 0)
         changed = -1;
     if (changed >= 0 && write_all (STDOUT_FILENO, edited ? edited : text, len) < 0)

@@ -109,15 +109,13 @@ static const struct {
     const char *name;
     json_type type;
 } members[] = {
-    {"step", JSON_STRING},       {"t", JSON_INTEGER},      {"reason", JSON_STRING},
-    {"message", JSON_STRING},    {"drm", JSON_OBJECT},     {"facts", JSON_OBJECT},
-    {"vaapi", JSON_OBJECT},      {"require", JSON_ARRAY},  {"driver", JSON_STRING},
-    {"version", JSON_STRING},    {"engines", JSON_ARRAY},  {"class", JSON_STRING},
-    {"count", JSON_INTEGER},     {"firmware", JSON_ARRAY}, {"name", JSON_STRING},
-    {"status", JSON_STRING},     {"notes", JSON_ARRAY},    {"vendor", JSON_STRING},
-    {"profiles", JSON_ARRAY},    {"profile", JSON_STRING}, {"rates", JSON_ARRAY},
-    {"entrypoint", JSON_STRING}, {"max", JSON_ARRAY},      {"ok", JSON_TRUE},
-    {"capability", JSON_STRING},
+    {"step", JSON_STRING},   {"t", JSON_INTEGER},         {"reason", JSON_STRING},  {"message", JSON_STRING},
+    {"drm", JSON_OBJECT},    {"facts", JSON_OBJECT},      {"vaapi", JSON_OBJECT},   {"require", JSON_ARRAY},
+    {"driver", JSON_STRING}, {"version", JSON_STRING},    {"engines", JSON_ARRAY},  {"class", JSON_STRING},
+    {"count", JSON_INTEGER}, {"firmware", JSON_ARRAY},    {"name", JSON_STRING},    {"status", JSON_STRING},
+    {"notes", JSON_ARRAY},   {"vendor", JSON_STRING},     {"profiles", JSON_ARRAY}, {"profile", JSON_STRING},
+    {"rates", JSON_ARRAY},   {"entrypoint", JSON_STRING}, {"max", JSON_ARRAY},      {"depths", JSON_ARRAY},
+    {"ok", JSON_TRUE},       {"capability", JSON_STRING},
 };
 
 static bool

@@ -57,8 +57,6 @@ void report_verdict (int fd, enum probe_reason reason, const char *format, ...)
 
 /* --- the reader --- */
 
-enum { REPORT_BYTES_MAX = 256 * 1024 };
-
 struct report {
     json_t *findings; /* an object: those of "drm", "facts", "vaapi", "require" that were reported */
     json_t *steps;    /* [{"step": …, "ms": …}]; ms is null for the one that did not end */

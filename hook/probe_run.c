@@ -1,30 +1,16 @@
 #include "probe_run.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "../oci/cleanup.h"
+#include "boxed.h"
 #include "confine.h"
 #include "probe_inside.h"
-
-enum { GRACE_MS = 1000 };
-
-static long
-now_ms (void)
-{
-    struct timespec t;
-
-    (void) clock_gettime (CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* --- the child --- */
 
@@ -55,142 +41,52 @@ explain_open (int report, const struct probe *probe, const struct error *err)
 
 /* The two usual ones: the loader (ENOENT) is not there, since execveat has no path of the program to miss. */
 static void
-explain_start (int error)
+explain_start (int report, const struct error *err)
 {
-    if (error == ENOENT)
+    if (err->status == ENOENT)
         report_verdict (
-            CONFINE_REPORT, PROBE_NOT_STARTED,
+            report, PROBE_NOT_STARTED,
             "the probe cannot run here: there is no dynamic loader of glibc for it (an image with musl, or "
             "with static programs only); VA-API cannot be verified, use dri.ready=driver");
     else
-        report_verdict (CONFINE_REPORT, PROBE_NOT_STARTED, "the probe cannot be started here: %s",
-                        strerror (error));
+        report_verdict (report, PROBE_NOT_STARTED, "the probe cannot be started here: %s", err->message);
 }
 
-static void __attribute__ ((noreturn)) run_child (const struct probe *probe, int report, pid_t parent)
+static pid_t
+make_child (void *data)
 {
-    struct confine confine = {.null = probe->null,
-                              .report = report,
-                              .program = probe->program,
-                              .parent = parent,
-                              .cpu_seconds = probe->deadline_ms / 1000 + 1};
-    char *const arguments[] = {"dri-probe", PROBE_CONFINED, (char *) probe_level_name (probe->level),
-                               (char *) probe->require, NULL};
-    struct error err = {0};
+    const struct probe *probe = data;
 
-    report_step (report, "open");
-    confine.node = probe->open_node (probe->data, &err);
-    if (confine.node < 0) {
-        explain_open (report, probe, &err);
-        _exit (1);
-    }
-    report_step (report, "start");
-    if (confine_descriptors (&confine, &err) < 0) {
-        report_verdict (report, PROBE_NOT_STARTED, "the probe cannot be confined: %s", err.message);
-        _exit (1);
-    }
-    if (confine_enter (&confine, &err) < 0) {
-        report_verdict (CONFINE_REPORT, PROBE_NOT_STARTED, "the probe cannot be confined: %s", err.message);
-        _exit (1);
-    }
-    (void) syscall (SYS_execveat, CONFINE_PROGRAM, "", arguments, probe->environment, AT_EMPTY_PATH);
-    explain_start (errno);
-    _exit (1);
+    return probe->fork ? probe->fork (probe->data) : fork ();
+}
+
+static int
+enter (void *data, int *program, struct error *err)
+{
+    const struct probe *probe = data;
+
+    (void) program;
+    return probe->open_node (probe->data, err);
+}
+
+static void
+begin (int report, enum box_stage stage)
+{
+    report_step (report, stage == BOX_ENTERS ? "open" : "start");
+}
+
+static void
+explain (int report, enum box_stage stage, void *data, const struct error *err)
+{
+    if (stage == BOX_ENTERS)
+        explain_open (report, data, err);
+    else if (stage == BOX_IS_CLOSED)
+        report_verdict (report, PROBE_NOT_STARTED, "the probe cannot be confined: %s", err->message);
+    else
+        explain_start (report, err);
 }
 
 /* --- the parent --- */
-
-struct outcome {
-    char *text; /* of REPORT_BYTES_MAX */
-    size_t len;
-    bool late, flooded, ended;
-    int status; /* of wait; valid where ended */
-    long memory_kib;
-};
-
-static int
-wait_readable (int fd, long deadline)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    int r;
-
-    do {
-        long left = deadline - now_ms ();
-
-        r = poll (&p, 1, left > 0 ? (int) left : 0);
-    } while (r < 0 && errno == EINTR);
-    return r;
-}
-
-static void
-read_lines (struct outcome *outcome, int in, long deadline)
-{
-    while (!outcome->late && !outcome->flooded) {
-        ssize_t n;
-
-        if (wait_readable (in, deadline) <= 0) {
-            outcome->late = true;
-            return;
-        }
-        n = read (in, outcome->text + outcome->len, REPORT_BYTES_MAX - outcome->len);
-        if (n <= 0)
-            return;
-        outcome->len += (size_t) n;
-        outcome->flooded = outcome->len == REPORT_BYTES_MAX;
-    }
-}
-
-static void
-reap (struct outcome *outcome, pid_t child)
-{
-    struct rusage usage;
-
-    outcome->ended = wait4 (child, &outcome->status, WNOHANG, &usage) == child;
-    if (outcome->ended)
-        outcome->memory_kib = usage.ru_maxrss;
-}
-
-/* Who closes the pipe and goes on is waited for no longer than the deadline either.  */
-static void
-attend (struct outcome *outcome, pid_t child, int in, long deadline)
-{
-    _cleanup_close_ int process = (int) syscall (SYS_pidfd_open, child, 0);
-
-    read_lines (outcome, in, deadline);
-    if (!outcome->late && !outcome->flooded && process >= 0)
-        outcome->late = wait_readable (process, deadline) <= 0;
-    /* The group is the child's once either of us has said so; its own number, in case neither has yet.  */
-    (void) kill (-child, SIGKILL);
-    (void) kill (child, SIGKILL);
-    if (process >= 0)
-        (void) wait_readable (process, now_ms () + GRACE_MS);
-    reap (outcome, child);
-}
-
-static int
-run (const struct probe *probe, struct outcome *outcome)
-{
-    const long deadline = now_ms () + probe->deadline_ms;
-    const pid_t self = getpid ();
-    _cleanup_close_ int in = -1;
-    int ends[2];
-    pid_t child;
-
-    if (pipe2 (ends, O_CLOEXEC) < 0)
-        return -1;
-    in = ends[0];
-    child = fork ();
-    if (child == 0) {
-        (void) close (in);
-        run_child (probe, ends[1], self);
-    }
-    (void) close (ends[1]);
-    if (child < 0)
-        return -1;
-    (void) setpgid (child, child);
-    attend (outcome, child, in, deadline);
-    return 0;
-}
 
 static void __attribute__ ((format (printf, 3, 4)))
 set_verdict (struct report *report, enum probe_reason reason, const char *format, ...)
@@ -259,7 +155,7 @@ judge_outcome (struct report *report, const struct outcome *outcome, const struc
     else if (outcome->flooded)
         set_verdict (report, PROBE_FLOODED,
                      "more than %d KiB of output while %s: the VA driver is not to be trusted",
-                     REPORT_BYTES_MAX / 1024, step_words (report->step));
+                     BOX_BYTES_MAX / 1024, step_words (report->step));
     else if (outcome->ended && WIFSIGNALED (outcome->status))
         judge_signal (report, outcome);
     else if (report->garbled)
@@ -309,18 +205,29 @@ report_to_json (const struct report *report, const struct probe *probe)
 json_t *
 probe_run (const struct probe *probe)
 {
-    _cleanup_free_ char *text = malloc (REPORT_BYTES_MAX);
-    struct outcome outcome = {.text = text};
+    char *const arguments[] = {"dri-probe", PROBE_CONFINED, (char *) probe_level_name (probe->level),
+                               (char *) probe->require, NULL};
+    const struct box box = {.program = probe->program,
+                            .null = probe->null,
+                            .fork = make_child,
+                            .enter = enter,
+                            .begin = begin,
+                            .fail = explain,
+                            .data = (void *) probe,
+                            .arguments = arguments,
+                            .environment = probe->environment,
+                            .deadline_ms = probe->deadline_ms};
+    _cleanup_free_ struct outcome *outcome = malloc (sizeof *outcome);
     struct report report;
     json_t *json;
-    int r = text ? run (probe, &outcome) : -1;
+    int r = outcome ? box_run (&box, outcome) : -1;
     int error = errno;
 
-    report_parse (&report, text, outcome.len);
+    report_parse (&report, r == 0 ? outcome->text : "", r == 0 ? outcome->len : 0);
     if (r < 0)
         set_verdict (&report, PROBE_NOT_STARTED, "the probe cannot be started: %s", strerror (error));
     else
-        judge_outcome (&report, &outcome, probe);
+        judge_outcome (&report, outcome, probe);
     json = report_to_json (&report, probe);
     report_finish (&report);
     return json;

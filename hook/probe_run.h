@@ -3,6 +3,7 @@
 #define DRI_PROBE_RUN_H
 
 #include <jansson.h>
+#include <sys/types.h>
 
 #include "../oci/error.h"
 #include "probe_report.h"
@@ -13,6 +14,7 @@ struct probe {
     int program; /* dri-probe, open: the path need not exist where it runs */
     int null;    /* /dev/null, as well */
 
+    pid_t (*fork) (void *data); /* makes the child; NULL for fork() */
     /* In the child, which is still as free as the caller: becomes whoever is to be asked for, and opens the
      * node. Errors: err->status is the errno of the open.  */
     int (*open_node) (void *data, struct error *err);

@@ -1,7 +1,10 @@
 #include "tell.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "../oci/cleanup.h"
@@ -9,7 +12,7 @@
 #include "../oci/file.h"
 #include "../oci/log.h"
 
-enum { ARGUMENTS_MAX = 64, CMDLINE_BYTES_MAX = 64 << 10 };
+enum { ARGUMENTS_MAX = 64, CMDLINE_BYTES_MAX = 64 << 10, TEXT_MAX = 1400 };
 
 static bool
 is_crun (const char *path)
@@ -31,7 +34,31 @@ read_crun (char *text, size_t len, char **argv, struct cmdline *cmd)
     if (argc == 0 || !is_crun (argv[0]))
         return false;
     cmdline_parse (cmd, &argc, argv);
-    return cmd->log_json;
+    return true;
+}
+
+/* What our parent says its caller reads: conmon, or a person.  */
+static void
+tell_its_caller (const char *message)
+{
+    _cleanup_close_ int fd = -1;
+    char path[40], line[TEXT_MAX + 2];
+    int len;
+
+    (void) snprintf (path, sizeof path, "/proc/%d/fd/2", (int) getppid ());
+    fd = open (path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    len = snprintf (line, sizeof line, "%s\n", message);
+    if (fd >= 0)
+        (void) write_all (fd, line, (size_t) len);
+}
+
+/* crun gives its hooks /dev/null, unless an annotation says otherwise (crun(1), run.oci.hooks.stderr).  */
+static bool
+is_mute (void)
+{
+    struct stat st;
+
+    return fstat (STDERR_FILENO, &st) == 0 && S_ISCHR (st.st_mode) && st.st_rdev == makedev (1, 3);
 }
 
 static void
@@ -44,16 +71,35 @@ tell_crun (const char *message)
     size_t len;
 
     (void) snprintf (path, sizeof path, "/proc/%d/cmdline", (int) getppid ());
-    if (file_read (path, CMDLINE_BYTES_MAX, &text, &len, &ignored) == 0 && read_crun (text, len, argv, &cmd))
+    if (file_read (path, CMDLINE_BYTES_MAX, &text, &len, &ignored) < 0 || !read_crun (text, len, argv, &cmd))
+        return;
+    if (cmd.log_json)
         (void) log_append (&cmd, "error", message);
+    if (is_mute ())
+        tell_its_caller (message);
+}
+
+static void
+say (char text[TEXT_MAX], const char *container, const char *message)
+{
+    (void) snprintf (text, TEXT_MAX, "dri-broker: container %s: %s", container ? container : "?", message);
+    (void) fprintf (stderr, "%s\n", text);
 }
 
 void
 tell (const char *container, const char *message)
 {
-    char text[1400];
+    char text[TEXT_MAX];
 
-    (void) snprintf (text, sizeof text, "dri-broker: container %s: %s", container ? container : "?", message);
-    (void) fprintf (stderr, "%s\n", text);
+    say (text, container, message);
     tell_crun (text);
+}
+
+void
+tell_lxc (const char *container, const char *message)
+{
+    char text[TEXT_MAX];
+
+    say (text, container, message);
+    tell_its_caller (text);
 }

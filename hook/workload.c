@@ -3,20 +3,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/magic.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
-#include <sys/pidfd.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/vfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../oci/cleanup.h"
-#include "device_cgroup.h"
+#include "cgroup.h"
+#include "phase.h"
 
 int
 workload_parse_user (struct workload_user *user, const char *text, struct error *err)
@@ -42,32 +42,75 @@ workload_parse_user (struct workload_user *user, const char *text, struct error 
     return 0;
 }
 
+enum { GROUP_PATH_MAX = 4096 };
+
+/* The group that filters the devices of the process. -1 without an error: no hierarchy does, for the workload
+ * neither.  */
+static int
+open_device_cgroup (pid_t pid, char *path, size_t size, struct error *err)
+{
+    if (cgroup_of (pid, "devices", path, size, err) < 0 || path[0] == '\0')
+        return -1;
+    return cgroup_open ("devices", path, err);
+}
+
+static bool
+is_in_group (const char *path)
+{
+    char own[GROUP_PATH_MAX];
+    struct error ignored;
+
+    return cgroup_of (0, "devices", own, sizeof own, &ignored) == 0 && strcmp (own, path) == 0;
+}
+
+pid_t
+workload_fork (pid_t container)
+{
+    struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD};
+    char path[GROUP_PATH_MAX];
+    _cleanup_close_ int group = -1;
+    struct error ignored;
+    long child = -1;
+
+    if (cgroup_is_v2 ())
+        group = open_device_cgroup (container, path, sizeof path, &ignored);
+    if (group >= 0) {
+        args.cgroup = (unsigned) group;
+        child = syscall (SYS_clone3, &args, sizeof args);
+    }
+    return child >= 0 ? (pid_t) child : fork ();
+}
+
+/* v1: a thread that moves only itself need not wait, as all other moves do, until no process of the machine
+ * forks or exits (kernel/cgroup/cgroup.c, cgroup_procs_write_start).  */
 static int
 join_device_cgroup (pid_t pid, struct error *err)
 {
+    char path[GROUP_PATH_MAX];
     _cleanup_close_ int group = -1;
-    _cleanup_close_ int procs = -1;
-    char path[4096];
+    _cleanup_close_ int tasks = -1;
+    bool v2 = cgroup_is_v2 ();
 
-    if (device_cgroup_of (pid, path, sizeof path, err) < 0)
-        return -1;
-    /* Without any hierarchy nothing filters devices, for the workload neither.  */
-    if (path[0] == '\0')
-        return 0;
-    group = device_cgroup_open (path, err);
+    *err = (struct error){0};
+    group = open_device_cgroup (pid, path, sizeof path, err);
     if (group < 0)
-        return -1;
-    procs = openat (group, "cgroup.procs", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (procs < 0 || write (procs, "0", 1) != 1)
+        return err->message[0] ? -1 : 0;
+    if (v2 && is_in_group (path))
+        return 0;
+    tasks = openat (group, v2 ? "cgroup.procs" : "tasks", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    /* A user may set no filter either: what holds for his container in its group holds for us in ours.  */
+    if (tasks < 0 && errno == EACCES)
+        return 0;
+    if (tasks < 0 || write (tasks, "0", 1) != 1)
         return error_set (err, errno, "join the container's control group %s", path);
     return 0;
 }
 
 /* Joining the user namespace that one is in is EINVAL (setns(2)).  */
 static int
-join_user_namespace (int container, struct error *err)
+join_user_namespace (int container, const struct workload_user *user, struct error *err)
 {
-    if (setns (container, CLONE_NEWUSER) < 0 && errno != EINVAL)
+    if (setns (container, CLONE_NEWUSER) < 0 && (errno != EINVAL || user->own_namespace))
         return error_set (err, errno, "join the container's user namespace");
     return 0;
 }
@@ -85,44 +128,89 @@ take_ids (const struct workload_user *user, struct error *err)
     return 0;
 }
 
+/* Programs of the image may open for writing: nodes, which no mount keeps them from, and nothing else.  */
 static int
-drop_capabilities (bool keep_dac_override, struct error *err)
+make_read_only (struct error *err)
 {
-    const cap_value_t kept = CAP_DAC_OVERRIDE;
-    cap_t caps = cap_init ();
-    int r = caps ? 0 : -1;
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 
-    if (r == 0 && keep_dac_override) {
-        r = cap_set_flag (caps, CAP_PERMITTED, 1, &kept, CAP_SET);
-        if (r == 0)
-            r = cap_set_flag (caps, CAP_EFFECTIVE, 1, &kept, CAP_SET);
-    }
-    if (r == 0)
-        r = cap_set_proc (caps);
-    if (caps)
-        (void) cap_free (caps);
-    return r < 0 ? error_set (err, errno, "drop capabilities") : 0;
+    if (syscall (SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attr, sizeof attr) < 0)
+        return error_set (err, errno, "make the container's mounts read-only to the child");
+    return 0;
 }
 
-int
-workload_become (pid_t pid, const char *rootfs, const struct workload_user *user, struct error *err)
+/* Before the runtime's pivot_root there is the host's tree above the container's. A chroot would leave it
+ * there, for whoever opens /proc/PID/root of the child and goes up from that: so the child comes to the same
+ * by a pivot_root of its own. A clone on top, since in a user namespace's mounts the one below is locked
+ * (mount_namespaces(7)).  */
+static int
+pivot (int root)
 {
-    _cleanup_close_ int container = pidfd_open (pid, 0);
-    _cleanup_close_ int root = -1;
-    pid_t parent = getppid ();
+    _cleanup_close_ int top = fchdir (root) < 0
+                                  ? -1
+                                  : (int) syscall (SYS_open_tree, AT_FDCWD, ".",
+                                                   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
-    if (container < 0)
-        return error_set (err, errno, "the container's process %d", (int) pid);
-    if (join_device_cgroup (pid, err) < 0)
-        return -1;
-    if (setns (container, CLONE_NEWNS) < 0)
-        return error_set (err, errno, "join the container's mount namespace");
+    return top < 0 || syscall (SYS_move_mount, top, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH) < 0
+                   || fchdir (top) < 0 || syscall (SYS_pivot_root, ".", ".") < 0
+                   || umount2 (".", MNT_DETACH) < 0
+               ? -1
+               : 0;
+}
+
+static int
+enter_root (const char *rootfs, enum workload_view view, struct error *err)
+{
+    _cleanup_close_ int root = -1;
+
+    /* Mounts of its own, so that the container notices nothing.  */
+    if (view != WORKLOAD_LOOKS
+        && (unshare (CLONE_NEWNS) < 0 || mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+        return error_set (err, errno, "a mount namespace of the child's own");
     /* Still as root: the folders above the container's root are none of the workload's.  */
     root = open (rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return error_set (err, errno, "the container's root file system %s", rootfs);
-    if (join_user_namespace (container, err) < 0 || take_ids (user, err) < 0
-        || drop_capabilities (user->uid == 0 && user->dac_override, err) < 0)
+    if (view == WORKLOAD_LOOKS)
+        return steal_fd (&root);
+    if ((strcmp (rootfs, "/") != 0 && pivot (root) < 0) || chdir ("/") < 0)
+        return error_set (err, errno, "change to the container's root file system %s", rootfs);
+    if (view == WORKLOAD_RUNS_THEIRS && make_read_only (err) < 0)
+        return -1;
+    (void) close (steal_fd (&root));
+    root = open ("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return root < 0 ? error_set (err, errno, "the container's root") : steal_fd (&root);
+}
+
+static int
+enter (int process, pid_t pid, const char *rootfs, enum workload_view view, struct error *err)
+{
+    const int others = CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWCGROUP;
+
+    if (join_device_cgroup (pid, err) < 0)
+        return -1;
+    if (setns (process, CLONE_NEWNS | (view == WORKLOAD_LOOKS ? 0 : others)) < 0)
+        return error_set (err, errno, "join the container's namespaces");
+    return enter_root (rootfs, view, err);
+}
+
+int
+workload_become (pid_t pid, int process, const char *rootfs, const struct workload_user *user,
+                 enum workload_view view, struct error *err)
+{
+    const bool overrides = user->uid == 0 && user->dac_override;
+    _cleanup_close_ int root = -1;
+    pid_t parent = getppid ();
+
+    /* By /proc/PID/exe a root in the container could write into the host's program, once it is not executed
+     * any more (CVE-2019-5736). Lasts until an execve.  */
+    if (prctl (PR_SET_DUMPABLE, 0) < 0)
+        return error_set (err, errno, "prctl");
+    if (phase_enter (PHASE_JOIN, err) < 0)
+        return -1;
+    root = enter (process, pid, rootfs, view, err);
+    if (root < 0 || join_user_namespace (process, user, err) < 0 || take_ids (user, err) < 0
+        || phase_enter (overrides ? PHASE_OVERRIDE : PHASE_NOTHING, err) < 0)
         return -1;
     /* Changing ids clears the death signal, so it is set last.  */
     if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl (PR_SET_PDEATHSIG, SIGKILL) < 0

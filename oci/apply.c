@@ -7,6 +7,8 @@
 #include "cleanup.h"
 #include "spec.h"
 
+enum { VARIABLE_MAX = 1000 };
+
 enum { DRM_MAJOR = 226 }; /* Documentation/admin-guide/devices.txt */
 
 /* A path at or below /dev/dri, written in whatever way the spec's author liked ("/dev//dri/").  */
@@ -132,6 +134,25 @@ mount_entry (const struct grant *grant)
                       grant->directory, "options", "bind", "ro", "nosuid", "noexec");
 }
 
+/* The name of a node in the host's /dev/dri: an alias stands behind the node of the same numbers.  */
+static const char *
+host_name (const struct grant *grant, const struct grant_node *node)
+{
+    const struct grant_node *first = grant->nodes;
+
+    while (first->major != node->major || first->minor != node->minor)
+        first++;
+    return first->name;
+}
+
+static json_t *
+node_mount (const struct grant *grant, const struct grant_node *node)
+{
+    return json_pack ("{s:o s:s s:o s:[s s s]}", "destination", json_sprintf ("/dev/dri/%s", node->name),
+                      "type", "bind", "source", json_sprintf ("/dev/dri/%s", host_name (grant, node)),
+                      "options", "bind", "nosuid", "noexec");
+}
+
 static int
 edit_mounts (json_t *spec, const struct grant *grant, struct error *err)
 {
@@ -146,6 +167,9 @@ edit_mounts (json_t *spec, const struct grant *grant, struct error *err)
                               "hidden: take \"rshared\" away");
     if (json_array_append_new (mounts, mount_entry (grant)) < 0)
         return error_set (err, ENOMEM, "config.json");
+    for (unsigned i = 0; grant->bound && i < grant->n_nodes; i++)
+        if (json_array_append_new (mounts, node_mount (grant, &grant->nodes[i])) < 0)
+            return error_set (err, ENOMEM, "config.json");
     return 0;
 }
 
@@ -244,20 +268,72 @@ has_gid (const struct workload *w, gid_t gid)
     return false;
 }
 
-/* The workload as the gate has to become it: the dropped-to user has no supplementary groups.  */
+void
+apply_final_user (const struct workload *w, const struct request *req, struct workload *final)
+{
+    const struct owner *owner = &req->owner;
+
+    *final = *w;
+    if (w->uid == 0 && owner->kind == OWNER_IDS && owner->uid != 0) {
+        final->uid = owner->uid;
+        final->gid = owner->gid;
+        final->n_gids = 0;
+        final->drops = true;
+    } else if (w->drops) {
+        final->uid = w->puid;
+        final->gid = w->pgid;
+        final->n_gids = 0;
+    }
+}
+
 static void
-add_workload (json_t *args, const struct grant *grant, const struct workload *w)
+add_workload (json_t *args, const struct grant *grant, const struct request *req, const struct workload *w)
 {
     char text[32 + 12 * (WORKLOAD_GIDS_MAX + GRANT_GIDS_MAX)];
+    struct workload final;
     int len;
 
-    len = snprintf (text, sizeof text, "%u:%u", w->drops ? w->puid : w->uid, w->drops ? w->pgid : w->gid);
-    for (unsigned i = 0; !w->drops && i < w->n_gids; i++)
-        len += snprintf (text + len, sizeof text - (size_t) len, ":%u", w->gids[i]);
-    for (unsigned i = 0; !w->drops && i < grant->n_gids; i++)
+    apply_final_user (w, req, &final);
+    len = snprintf (text, sizeof text, "%u:%u", final.uid, final.gid);
+    for (unsigned i = 0; i < final.n_gids; i++)
+        len += snprintf (text + len, sizeof text - (size_t) len, ":%u", final.gids[i]);
+    for (unsigned i = 0; !final.drops && i < grant->n_gids; i++)
         if (!has_gid (w, grant->gids[i]))
             len += snprintf (text + len, sizeof text - (size_t) len, ":%u", grant->gids[i]);
     add_option (args, "--user", text);
+}
+
+enum request_ready
+apply_ready (const struct request *req)
+{
+    return req->ready == READY_AUTO && req->access == ACCESS_MONITOR ? READY_DRIVER : req->ready;
+}
+
+json_t *
+apply_variables (const json_t *spec)
+{
+    static const char *const names[] = {"LIBVA_DRIVER_NAME", "LIBVA_DRIVERS_PATH", "LD_LIBRARY_PATH"};
+    json_t *variables = json_array ();
+
+    for (size_t i = 0; i < countof (names); i++) {
+        const char *value = spec_env (spec, names[i]);
+
+        if (value && strlen (value) <= VARIABLE_MAX)
+            (void) json_array_append_new (variables, json_sprintf ("%s=%s", names[i], value));
+    }
+    return variables;
+}
+
+static void
+add_variables (json_t *args, const json_t *spec)
+{
+    _cleanup_json_ json_t *variables = apply_variables (spec);
+    size_t i;
+    json_t *variable;
+
+    json_array_foreach (variables, i, variable) {
+        add_option (args, "--env", json_string_value (variable));
+    }
 }
 
 /* Everything that the gate has to know stands in its arguments, so that it parses no document and trusts
@@ -273,11 +349,18 @@ gate_args (const json_t *spec, const struct grant *grant, const struct request *
     add_option (args, "--container", hook->label);
     add_option (args, "--bundle", hook->bundle);
     add_option (args, "--rootfs", spec_root_path (spec) ? spec_root_path (spec) : "rootfs");
-    add_option (args, "--ready", ready_name (req->ready));
+    if (grant->directory[0] == '\0')
+        (void) json_array_append_new (args, json_string ("--attach"));
+    if (grant->gpus[0])
+        add_option (args, "--gpu", grant->gpus);
+    add_option (args, "--ready", ready_name (apply_ready (req)));
+    if (req->text[KEY_REQUIRE][0])
+        add_option (args, "--require", req->text[KEY_REQUIRE]);
+    add_variables (args, spec);
     add_option (args, "--on-failure", req->on_failure == FAILURE_START_WITHOUT ? "start-without" : "fail");
     (void) snprintf (text, sizeof text, "%u", req->wait_ms);
     add_option (args, "--wait", text);
-    add_workload (args, grant, w);
+    add_workload (args, grant, req, w);
     if (spec_has_dac_override (spec))
         (void) json_array_append_new (args, json_string ("--dac-override"));
     for (unsigned i = 0; i < grant->n_nodes; i++) {
@@ -307,6 +390,15 @@ is_our_hook (const json_t *entry)
     return argv0 && strcmp (argv0, "dri-hook") == 0;
 }
 
+/* Of an earlier edit, or of a CDI device, which would ask once more.  */
+static void
+remove_our_hooks (json_t *list)
+{
+    for (size_t i = json_array_size (list); i-- > 0;)
+        if (is_our_hook (json_array_get (list, i)))
+            (void) json_array_remove (list, i);
+}
+
 static int
 set_hook (json_t *hooks, const char *stage, json_t *entry, struct error *err)
 {
@@ -316,9 +408,7 @@ set_hook (json_t *hooks, const char *stage, json_t *entry, struct error *err)
         json_decref (entry);
         return malformed ("hooks", err);
     }
-    for (size_t i = json_array_size (list); i-- > 0;)
-        if (is_our_hook (json_array_get (list, i)))
-            (void) json_array_remove (list, i);
+    remove_our_hooks (list);
     return json_array_append_new (list, entry) < 0 ? error_set (err, ENOMEM, "config.json") : 0;
 }
 
@@ -327,13 +417,15 @@ edit_hooks (json_t *spec, const struct grant *grant, const struct request *req, 
             const struct apply_hook *hook, struct error *err)
 {
     json_t *hooks = member (spec, "hooks", JSON_OBJECT);
-    enum { MARGIN_S = 15 };
+    /* Behind the wait: for a probe, that of the image, and that of this machine, if all of them hang.  */
+    enum { GATE_MARGIN_S = 30, MARGIN_S = 15 };
 
     if (!hooks)
         return malformed ("hooks", err);
-    if (set_hook (hooks, "createRuntime",
-                  hook_entry (hook, gate_args (spec, grant, req, w, hook), req->wait_ms / 1000 + MARGIN_S),
-                  err)
+    if (set_hook (
+            hooks, "createRuntime",
+            hook_entry (hook, gate_args (spec, grant, req, w, hook), req->wait_ms / 1000 + GATE_MARGIN_S),
+            err)
         < 0)
         return -1;
     return set_hook (hooks, "poststop",
@@ -349,6 +441,8 @@ apply_nothing (json_t *spec)
 {
     json_t *rules = spec_get (spec, "linux", "resources", "devices", NULL);
 
+    remove_our_hooks (spec_get (spec, "hooks", "createRuntime", NULL));
+    remove_our_hooks (spec_get (spec, "hooks", "poststop", NULL));
     remove_dri_entries (json_object_get (spec, "mounts"), "destination");
     remove_dri_entries (spec_get (spec, "linux", "devices", NULL), "path");
     for (size_t i = json_array_size (rules); i-- > 0;)
@@ -361,8 +455,11 @@ apply_grant (json_t *spec, const struct grant *grant, const struct request *req,
              const struct apply_hook *hook, struct error *err)
 {
     apply_nothing (spec);
-    if (edit_mounts (spec, grant, err) < 0 || edit_devices (spec, grant, err) < 0
-        || edit_groups (spec, grant, err) < 0 || edit_annotations (spec, grant, err) < 0)
+    /* A user's runtime may neither enter the directory, which the hook attaches, nor set a device filter.  */
+    if (grant->directory[0] != '\0'
+        && (edit_mounts (spec, grant, err) < 0 || edit_devices (spec, grant, err) < 0))
+        return -1;
+    if (edit_groups (spec, grant, err) < 0 || edit_annotations (spec, grant, err) < 0)
         return -1;
     return hook->path ? edit_hooks (spec, grant, req, w, hook, err) : 0;
 }

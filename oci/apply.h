@@ -23,6 +23,18 @@ struct apply_hook {
 int apply_grant (json_t *spec, const struct grant *grant, const struct request *req, const struct workload *w,
                  const struct apply_hook *hook, struct error *err);
 
+/* The workload as it is when it opens its GPU, which the gate has to become. What drops from root loses its
+ * groups (final->drops), and does so where PUID and PGID say so, or dri.owner names the user. */
+void apply_final_user (const struct workload *w, const struct request *req, struct workload *final);
+
+/* What is verified for what was asked. A monitor sees all GPUs and lets none work for it: auto is no more
+ * than the driver's level for it.  */
+enum request_ready apply_ready (const struct request *req);
+
+/* ["LIBVA_DRIVER_NAME=…", …]: of the container's environment, what chooses its libva and its driver. The
+ * reference is the caller's.  */
+json_t *apply_variables (const json_t *spec);
+
 /* Takes out what the user put below /dev/dri, and adds nothing: the container starts without a GPU.  */
 void apply_nothing (json_t *spec);
 

@@ -18,7 +18,17 @@ config_init (struct config *config)
         .n_runtimes = 2,
         .slots = 16,
         .activate_timeout_ms = 60000,
+        .ageing_ms = 20000,
         .max_wait_ms = 60000,
+        .throttle = {.on = true,
+                     .parking = true,
+                     .period_ms = 100,
+                     .slice_ms = 10,
+                     .frozen_ms = 2000,
+                     .threshold = 90,
+                     .target = 97,
+                     .interactive_weight = 4,
+                     .batch_weight = 1},
         .docker_socket = "/run/docker.sock",
         .docker_root = "/var/lib/docker",
         .containerd_root = "/var/lib/containerd",
@@ -119,6 +129,78 @@ take_gpus (struct config *config, json_t *value, struct error *err)
 }
 
 static int
+take_ids (struct config_ids *out, json_t *value, const char *key, struct error *err)
+{
+    size_t i;
+    json_t *item;
+
+    if (!json_is_array (value) || json_array_size (value) > CONFIG_IDS_MAX)
+        return error_set (err, 0, "\"%s\" wants a list of at most %d ids", key, CONFIG_IDS_MAX);
+    json_array_foreach (value, i, item) {
+        json_int_t id = json_integer_value (item);
+
+        if (!json_is_integer (item) || id < 0 || id >= UINT32_MAX)
+            return error_set (err, 0, "\"%s\" wants numbers (id NAME tells them)", key);
+        out->ids[i] = (uint32_t) id;
+    }
+    out->n = (unsigned) json_array_size (value);
+    return 0;
+}
+
+/* The bounds are those of governor.h.  */
+static int
+take_throttle (struct config_throttle *out, json_t *value, struct error *err)
+{
+    const struct {
+        const char *key;
+        unsigned min, max, *to;
+    } keys[] = {
+        {"period-ms", 20, 1000, &out->period_ms},
+        {"slice-ms", 1, 250, &out->slice_ms},
+        {"frozen-ms", 80, 10000, &out->frozen_ms},
+        {"threshold", 10, 98, &out->threshold},
+        {"target", 11, 99, &out->target},
+        {"interactive-weight", 1, 1000, &out->interactive_weight},
+        {"batch-weight", 1, 1000, &out->batch_weight},
+    };
+    const char *key;
+    json_t *item;
+
+    out->on = !json_is_false (value);
+    if (json_is_boolean (value))
+        return 0;
+    if (!json_is_object (value))
+        return error_set (err, 0, "\"throttle\" is true, false or an object");
+    json_object_foreach (value, key, item) {
+        size_t i = 0;
+
+        if (strcmp (key, "parking") == 0 && json_is_boolean (item)) {
+            out->parking = json_is_true (item);
+            continue;
+        }
+
+        while (i < countof (keys) && strcmp (keys[i].key, key) != 0)
+            i++;
+        if (i == countof (keys))
+            return error_set (
+                err, 0,
+                "\"throttle\": unknown key \"%.60s\" (known: parking, period-ms, slice-ms, frozen-ms, "
+                "threshold, target, interactive-weight, batch-weight)",
+                key);
+        if (take_number (keys[i].to, keys[i].max, item, key, err) < 0)
+            return -1;
+        if (*keys[i].to < keys[i].min)
+            return error_set (err, 0, "\"throttle\": \"%s\" wants %u at least", key, keys[i].min);
+    }
+    if (out->slice_ms * 4 > out->period_ms || out->frozen_ms < out->period_ms * 4
+        || out->threshold >= out->target)
+        return error_set (err, 0,
+                          "\"throttle\" wants slice-ms of at most a quarter of period-ms, frozen-ms of at "
+                          "least four times that, and threshold below target");
+    return 0;
+}
+
+static int
 take_key (struct config *config, const char *key, json_t *value, struct error *err)
 {
     if (strcmp (key, "runtimes") == 0)
@@ -127,6 +209,10 @@ take_key (struct config *config, const char *key, json_t *value, struct error *e
         return take_gpus (config, value, err);
     if (strcmp (key, "slots") == 0)
         return take_number (&config->slots, 1000, value, key, err);
+    if (strcmp (key, "users") == 0)
+        return take_ids (&config->users, value, key, err);
+    if (strcmp (key, "groups") == 0)
+        return take_ids (&config->groups, value, key, err);
     if (strcmp (key, "docker-root") == 0)
         return take_text (config->docker_root, sizeof config->docker_root, value, key, err);
     if (strcmp (key, "containerd-root") == 0)
@@ -137,16 +223,21 @@ take_key (struct config *config, const char *key, json_t *value, struct error *e
         return take_seconds (&config->activate_timeout_ms, 3600, value, key, err);
     if (strcmp (key, "max-wait") == 0)
         return take_seconds (&config->max_wait_ms, 60, value, key, err);
+    if (strcmp (key, "ageing") == 0)
+        return take_seconds (&config->ageing_ms, 3600, value, key, err);
+    if (strcmp (key, "throttle") == 0)
+        return take_throttle (&config->throttle, value, err);
     if (strcmp (key, "image-requests") == 0) {
         if (!json_is_boolean (value))
             return error_set (err, 0, "\"image-requests\" is true or false");
         config->image_requests = json_is_true (value);
         return 0;
     }
-    return error_set (err, 0,
-                      "unknown key \"%.60s\" (known: runtimes, gpus, slots, docker-root, containerd-root, "
-                      "docker-socket, activate-timeout, max-wait, image-requests)",
-                      key);
+    return error_set (
+        err, 0,
+        "unknown key \"%.60s\" (known: runtimes, gpus, slots, users, groups, docker-root, "
+        "containerd-root, docker-socket, activate-timeout, max-wait, ageing, throttle, image-requests)",
+        key);
 }
 
 static int
@@ -200,4 +291,14 @@ config_socket (void)
     const char *path = getenv ("DRI_BROKER_SOCKET");
 
     return path ? path : "/run/dri-broker/broker.sock";
+}
+
+int
+config_user_socket (char *path, size_t size, struct error *err)
+{
+    const char *main_one = config_socket (), *suffix = strrchr (main_one, '.');
+    size_t len = suffix && strcmp (suffix, ".sock") == 0 ? (size_t) (suffix - main_one) : strlen (main_one);
+    int n = snprintf (path, size, "%.*s-user.sock", (int) len, main_one);
+
+    return n < 0 || (size_t) n >= size ? error_set (err, ENAMETOOLONG, "socket %s", main_one) : 0;
 }

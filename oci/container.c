@@ -211,3 +211,12 @@ id_to_host (const struct id_map *map, unsigned n, uint32_t id)
             return (int64_t) map[i].host + (id - map[i].container);
     return -1;
 }
+
+int64_t
+id_from_host (const struct id_map *map, unsigned n, uint32_t id)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (id >= map[i].host && id - map[i].host < map[i].size)
+            return (int64_t) map[i].container + (id - map[i].host);
+    return -1;
+}

@@ -59,5 +59,7 @@ int id_map_from_json (struct id_map *map, unsigned *n, const json_t *lines, cons
 
 /* id as the host knows it; -1 where the map has no line for it.  */
 int64_t id_to_host (const struct id_map *map, unsigned n, uint32_t id);
+/* The host's id as the container knows it; -1 likewise.  */
+int64_t id_from_host (const struct id_map *map, unsigned n, uint32_t id);
 
 #endif

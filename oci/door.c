@@ -1,6 +1,7 @@
 #include "door.h"
 
 #include <limits.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "clock.h"
@@ -27,6 +28,19 @@ acquire_parameters (const struct door *d, json_t *notes)
                       request_sources_to_json (&d->req), "notes", notes, "detached", (int) d->detached);
 }
 
+/* Swarm goes on counting the GPU as taken that it reserved.  */
+static void
+note_reservation (const struct request *req, json_t *notes)
+{
+    if (req->reserved[0] && req->source[KEY_GPU] > SOURCE_RESERVATION
+        && strcmp (req->reserved, req->text[KEY_GPU]) != 0)
+        (void) json_array_append_new (
+            notes,
+            json_sprintf ("Swarm reserved dri=%s for it, and its %s dri.gpu=%s counts: take one of the "
+                          "two out of the service",
+                          req->reserved, request_source_name (req->source[KEY_GPU]), req->text[KEY_GPU]));
+}
+
 static int
 ask_for_lease (struct door *d, struct error *err)
 {
@@ -36,6 +50,7 @@ ask_for_lease (struct door *d, struct error *err)
     size_t i;
     json_t *note;
 
+    note_reservation (&d->req, notes);
     json_array_foreach (notes, i, note)
         d->warn (d->userdata, json_string_value (note));
     if (d->ask (d->userdata, "Acquire", acquire_parameters (d, notes), d->req.wait_ms + DOOR_BROKER_MS,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "engine.h"
+#include "engine_docker.h"
 #include "file.h"
 
 bool

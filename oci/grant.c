@@ -44,6 +44,8 @@ grant_write (struct writer *w, const struct grant *g)
     writer_string (w, g->gpus);
     writer_words (w, ",\"reason\":");
     writer_string (w, g->reason);
+    if (g->bound)
+        writer_words (w, ",\"bound\":true");
     writer_words (w, "}");
 }
 
@@ -85,8 +87,8 @@ grant_from_json (struct grant *g, const json_t *json, struct error *err)
                      "nodes", &nodes, "gids", &gids, "gpus", &gpus, "reason", &reason)
             < 0
         || strlen (lease) != sizeof parsed.lease - 1 || strspn (lease, "0123456789abcdef") != strlen (lease)
-        || directory[0] != '/' || strlen (directory) >= sizeof parsed.directory || !json_is_array (nodes)
-        || !json_is_array (gids) || json_array_size (nodes) > GRANT_NODES_MAX
+        || (directory[0] != '/' && directory[0] != '\0') || strlen (directory) >= sizeof parsed.directory
+        || !json_is_array (nodes) || !json_is_array (gids) || json_array_size (nodes) > GRANT_NODES_MAX
         || json_array_size (gids) > GRANT_GIDS_MAX)
         return error_set (err, 0, "the broker's answer is not a grant");
     json_array_foreach (nodes, i, value) {
@@ -106,6 +108,7 @@ grant_from_json (struct grant *g, const json_t *json, struct error *err)
     (void) snprintf (parsed.directory, sizeof parsed.directory, "%s", directory);
     (void) snprintf (parsed.gpus, sizeof parsed.gpus, "%s", gpus);
     (void) snprintf (parsed.reason, sizeof parsed.reason, "%s", reason);
+    parsed.bound = json_is_true (json_object_get (json, "bound"));
     *g = parsed;
     return 0;
 }

@@ -19,14 +19,16 @@ struct grant_node {
 };
 
 struct grant {
-    char lease[33];                           /* 128 random bits in hex */
-    char directory[256];                      /* on the host, to be mounted read-only at /dev/dri */
+    char lease[33];      /* 128 random bits in hex */
+    char directory[256]; /* on the host, to be mounted read-only at /dev/dri; "": OpenDirectory gives a mount
+                          */
     struct grant_node nodes[GRANT_NODES_MAX]; /* none: the container starts without a GPU (dri.on-failure) */
     unsigned n_nodes;
     gid_t gids[GRANT_GIDS_MAX]; /* to add to the workload's, ids of the container */
     unsigned n_gids;
     char gpus[128];   /* their names, for people */
     char reason[256]; /* why there are no nodes, else "" */
+    bool bound; /* the broker can make no nodes: the directory has files, to mount those of /dev/dri at */
 };
 
 /* The wire form.  */

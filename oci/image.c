@@ -34,7 +34,9 @@ load_json (const char *path, json_t **root, struct error *err)
     if (file_read (path, BLOB_BYTES_MAX, &text, &len, err) < 0)
         return -1;
     /* An image without a word to us has neither labels nor variables that count.  */
-    names = glance_names_us (text, len) ? members : members + 2;
+    names = glance_names_us (text, len) || memmem (text, len, IMAGE_RESERVATION, strlen (IMAGE_RESERVATION))
+                ? members
+                : members + 2;
     if (document_load_members (&doc, text, len, names, err) < 0)
         return error_wrap (err, "%s", path);
     *root = doc.root;

@@ -9,6 +9,9 @@
 #include "config.h"
 #include "error.h"
 
+/* The variable of Swarm's reservation.  */
+#define IMAGE_RESERVATION "DOCKER_RESOURCE_DRI"
+
 struct image {
     json_t *configs; /* array of OCI image configurations ("config" members): one, or one a platform */
 };

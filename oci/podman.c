@@ -86,39 +86,84 @@ take_record (struct podman *p, const json_t *record)
     copy_text (p->image_name, sizeof p->image_name, json_object_get (notes, "image-name"));
 }
 
-static bool
-find_record (struct podman *p, const char *file)
+/* The record that has value[0..len) as its member, a reference of the caller's. NULL where there is none.  */
+static json_t *
+find_record_in (const char *store, const char *file, const char *member, const char *value, size_t len)
 {
     _cleanup_json_ json_t *records = NULL;
-    char path[sizeof p->store + 64];
+    char path[PATH_MAX + 64];
     struct error ignored;
     json_t *record;
     size_t i;
 
-    (void) snprintf (path, sizeof path, "%s-containers/%s", p->store, file);
+    (void) snprintf (path, sizeof path, "%s-containers/%s", store, file);
     records = load_json (path, RECORDS_BYTES_MAX, &ignored);
     json_array_foreach (records, i, record) {
-        const char *id = json_string_value (json_object_get (record, "id"));
+        const json_t *text = json_object_get (record, member);
 
-        if (id && strcmp (id, p->id) == 0) {
-            take_record (p, record);
-            return true;
-        }
+        if (json_is_string (text) && json_string_length (text) == len
+            && memcmp (json_string_value (text), value, len) == 0)
+            return json_incref (record);
     }
-    return false;
+    return NULL;
+}
+
+/* Those of `podman run --rm` are the volatile ones.  */
+static json_t *
+find_record (const char *store, const char *member, const char *value, size_t len)
+{
+    json_t *record = find_record_in (store, "containers.json", member, value, len);
+
+    return record ? record : find_record_in (store, "volatile-containers.json", member, value, len);
 }
 
 bool
 podman_find (const char *bundle, struct podman *podman)
 {
+    _cleanup_json_ json_t *record = NULL;
     struct podman found = {.found = false};
 
     if (!bundle || !split_bundle (bundle, &found))
         return false;
-    /* Those of `podman run --rm` are the volatile ones.  */
-    (void) (find_record (&found, "containers.json") || find_record (&found, "volatile-containers.json"));
+    record = find_record (found.store, "id", found.id, PODMAN_ID_LENGTH);
+    if (record)
+        take_record (&found, record);
     *podman = found;
     return true;
+}
+
+/* The layer whose root file system this is, and *len without it and what the driver puts around it.  */
+static const char *
+cut_layer (const char *root, size_t *len)
+{
+    size_t n, m;
+    const char *word = cut_component (root, len, &n);
+    const char *above = word ? cut_component (root, len, &m) : NULL;
+
+    if (!above)
+        return NULL;
+    if (is_id (above, m) && n == strlen ("merged") && memcmp (word, "merged", n) == 0)
+        return above;
+    if (is_id (word, n) && m == strlen ("dir") && memcmp (above, "dir", m) == 0)
+        return word;
+    return NULL;
+}
+
+bool
+podman_bundle_of (const char *root, char *bundle, size_t size)
+{
+    size_t len = root ? strlen (root) : 0;
+    const char *layer = root ? cut_layer (root, &len) : NULL;
+    _cleanup_json_ json_t *record = NULL;
+    char store[PATH_MAX];
+    const char *id;
+
+    if (!layer || len >= sizeof store)
+        return false;
+    (void) snprintf (store, sizeof store, "%.*s", (int) len, root);
+    record = find_record (store, "layer", layer, PODMAN_ID_LENGTH);
+    id = json_string_value (json_object_get (record, "id"));
+    return id && (size_t) snprintf (bundle, size, "%s-containers/%s/userdata", store, id) < size;
 }
 
 json_t *

@@ -4,8 +4,10 @@
  *   <root>/<driver>-containers/<id>/userdata            the bundle
  *   <root>/<driver>-containers/[volatile-]containers.json  name and image of each
  *   <root>/<driver>-images/<image>/manifest             the image's own annotations
+ *   <root>/overlay/<layer>/merged, <root>/vfs/dir/<layer>  the root file system
  *
- * (containers/storage: store.go, containers.go; libpod: Container.bundlePath)  */
+ * (containers/storage: store.go, containers.go, drivers/overlay, drivers/vfs; libpod: Container.bundlePath)
+ */
 #ifndef DRI_PODMAN_H
 #define DRI_PODMAN_H
 
@@ -28,6 +30,12 @@ struct podman {
 
 /* False where this is no bundle of Podman's.  */
 bool podman_find (const char *bundle, struct podman *podman);
+
+/* The bundle of the container whose root file system this is (config.json's root.path), found by its layer.
+ * False where it is none of a container's: after `podman run --rootfs`, or with another driver than overlay
+ * and vfs.
+ */
+bool podman_bundle_of (const char *root, char *bundle, size_t size);
 
 /* The annotations that the image itself has: before 4.6 Podman copied them to the container. The reference is
  * the caller's; NULL where it cannot be told.  */

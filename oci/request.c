@@ -394,7 +394,8 @@ request_key_name (enum request_key key)
 const char *
 request_source_name (enum request_source source)
 {
-    static const char *const names[] = {"default", "environment", "annotation", "label"};
+    static const char *const names[] = {"default",    "reservation", "environment",
+                                        "annotation", "label",       "device"};
 
     return names[source];
 }

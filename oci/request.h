@@ -34,7 +34,14 @@ enum request_ready { READY_AUTO, READY_OFF, READY_NODE, READY_DRIVER, READY_VAAP
 enum request_failure { FAILURE_FAIL, FAILURE_START_WITHOUT, FAILURE_DEFER };
 
 /* In order of rising trust: a later one takes the place of an earlier one.  */
-enum request_source { SOURCE_DEFAULT, SOURCE_ENV, SOURCE_ANNOTATION, SOURCE_LABEL };
+enum request_source {
+    SOURCE_DEFAULT,
+    SOURCE_RESERVATION, /* what Swarm's scheduler reserved */
+    SOURCE_ENV,
+    SOURCE_ANNOTATION,
+    SOURCE_LABEL,
+    SOURCE_DEVICE /* the name of a CDI device */
+};
 
 enum selector_kind {
     SELECT_ANY,
@@ -81,6 +88,8 @@ struct request {
     char text[KEY_COUNT]
              [REQUEST_TEXT_MAX]; /* as written, "" where it was not; KEY_REQUIRE is used from here */
     enum request_source source[KEY_COUNT];
+    char reserved[REQUEST_TEXT_MAX]; /* by Swarm, also where dri.gpu says another; "": nothing, or no GPU by
+                                        name */
 };
 
 /* All defaults, not enabled.  */

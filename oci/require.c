@@ -108,6 +108,18 @@ add_word (struct require *require, const char *word, size_t len, struct error *e
     return 0;
 }
 
+void
+capability_name (struct capability *capability)
+{
+    if (capability->task == TASK_VPP)
+        (void) snprintf (capability->text, sizeof capability->text, "vpp");
+    else if (capability->task == TASK_DECODE)
+        (void) snprintf (capability->text, sizeof capability->text, "%s-decode", videos[capability->video]);
+    else
+        (void) snprintf (capability->text, sizeof capability->text, "%s-encode%s", videos[capability->video],
+                         rates[capability->rate]);
+}
+
 int
 require_parse (struct require *require, const char *text, struct error *err)
 {

@@ -49,4 +49,7 @@ struct require {
 /* "" is none. Errors name the word, and what it can be.  */
 int require_parse (struct require *require, const char *text, struct error *err);
 
+/* Writes the text of a capability whose other members are set.  */
+void capability_name (struct capability *capability);
+
 #endif

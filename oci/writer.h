@@ -15,7 +15,7 @@ struct writer {
 
 /* As it stands: punctuation, names of members, JSON that was checked before.  */
 void writer_raw (struct writer *w, const char *text, size_t len);
-#define writer_words(w, literal) writer_raw (w, literal, sizeof (literal) - 1)
+#define writer_words(w, literal) writer_raw (w, "" literal, sizeof (literal) - 1)
 
 /* A string in its quotes, whatever is in it; null where it is no UTF-8.  */
 void writer_string (struct writer *w, const char *text);

@@ -353,7 +353,7 @@ the_broker_is ()
 	run setpriv --reuid 1234 --regid 1234 --clear-groups "$BUILD/dri-runtime" --dri-oci-runtime /bin/true create --bundle "$bundle" user
 	assert_failure 1
 	assert_says 'container user: '
-	assert_says 'Permission denied'
+	assert_says 'uid 1234 may not have a GPU: root can add it'
 }
 
 # fake_broker SOCKET MODE: speaks no varlink that a broker should

@@ -533,7 +533,7 @@ write_module ()
 		    text = c.call('org.varlink.service.GetInterfaceDescription', {'interface': interface})['description']
 		    assert re.search('^interface ' + re.escape(interface) + '$', text, re.M)
 		methods = set(re.findall(r'^method (\w+)', c.call('org.varlink.service.GetInterfaceDescription', {'interface': 'io.dri.Broker'})['description'], re.M))
-		assert methods >= {'Acquire', 'Activate', 'Report', 'Release', 'Status', 'Explain', 'Reload'}, methods
+		assert methods >= {'Acquire', 'Activate', 'Report', 'Release', 'Status', 'Explain', 'Probe', 'Reload'}, methods
 		for method, error in (('io.dri.Broker.Nothing', 'MethodNotFound'), ('org.varlink.service.Nothing', 'MethodNotFound'),
 		                      ('io.dri.Other.Status', 'InterfaceNotFound'), ('.', 'InterfaceNotFound'), ('a.b', 'InterfaceNotFound')):
 		    refused(lambda: c.call(method), 'org.varlink.service.' + error)
@@ -648,7 +648,7 @@ write_module ()
 		assert alice[2].call('org.varlink.service.GetInfo')
 		good = {'container': {'id': 'x'}, 'workload': {'uid': 1234, 'gid': 1234}, 'request': {'enable': 'true'}}
 		for method, parameters in (('Acquire', good), ('Activate', {'lease': lease, 'pid': 1}), ('Release', {'container': 'c', 'force': True}),
-		                           ('Release', {'lease': lease}), ('Reload', {}), ('Report', {'lease': lease, 'ready': {'level': 'node', 'ok': False, 'reason': ''}})):
+		                           ('Release', {'lease': lease}), ('Reload', {}), ('Probe', {}), ('Report', {'lease': lease, 'ready': {'level': 'node', 'ok': False, 'reason': ''}})):
 		    refused(lambda: alice[3].call(method, parameters), 'io.dri.Broker.PermissionDenied')
 		assert b.leases() == {'c': 'granted'}
 		ninth = connect(1234, 1)[0]
@@ -684,7 +684,7 @@ write_module ()
 		b = Broker(slots=1000)
 		for i in range(100):
 		    Client(b).acquire('A' * 60 + str(i), detached=True)
-		half, drip, idle, deaf, holder, activated = [Client(b) for _ in range(6)]
+		half, drip, idle, deaf, sated, holder, activated = [Client(b) for _ in range(7)]
 		began = time.monotonic()
 		half.raw(b'{"method": "io.dri.')
 		holder.acquire('held')
@@ -698,10 +698,11 @@ write_module ()
 		    except OSError:
 		        pass
 		threading.Thread(target=speak, daemon=True).start()
-		# It asks for more than the socket holds, and reads nothing.
-		deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+		# They ask for more than the socket holds, of what is answered at once and of what is not, and read nothing.
+		for _ in range(100):
+		    deaf.send('org.varlink.service.GetInterfaceDescription', {'interface': 'io.dri.Broker'})
 		for _ in range(30):
-		    deaf.send('Status')
+		    sated.send('Status')
 		ends = {}
 		def watch(name, client):
 		    ends[name] = time.monotonic() - began if hung_up(client, 9) else None
@@ -727,7 +728,7 @@ write_module ()
 		assert 'held' in b.leases() and b.leases()['activated'] == 'active'
 		lines = b.messages().splitlines()
 		assert 'activated' in b.leases()
-		assert len(lines) == 3 and sum('whole request' in l for l in lines) == 2 and sum('reply' in l for l in lines) == 1, lines
+		assert len(lines) == 4 and sum('whole request' in l for l in lines) == 2 and sum('reply' in l for l in lines) == 2, lines
 	END
 }
 
@@ -1117,6 +1118,20 @@ a_journal ()
 		needed = 1 << 27 | 1 << 0  # CAP_MKNOD, CAP_CHOWN
 		assert int(status['CapPrm'], 16) == int(status['CapEff'], 16) == needed, status
 		assert int(status['CapInh'], 16) == 0 and status['NoNewPrivs'].strip() == '1'
+	END
+}
+
+@test "a verdict that is cut in the middle of a character leaves the lease in Status" {
+	python <<-'END'
+		b = Broker()
+		p = process()
+		c = Client(b)
+		lease = c.acquire('c')['lease']
+		b.call('Activate', {'lease': lease, 'pid': p.pid})
+		b.call('Report', {'lease': lease, 'ready': {'level': 'node', 'ok': False, 'reason': '\u00e9' * 400}})
+		assert [l['id'] for l in b.status()['leases'] if l] == [lease], b.status()
+		p.kill()
+		p.wait()
 	END
 }
 

@@ -71,7 +71,7 @@ make_dockerd ()
 	while read -r word; do
 		grep -qF -- "*$word*" "$REPO/packaging/man/drictl.1.scd" || fail "not in drictl(1): $word"
 	done < <(grep -oE '^  [a-z]+|--[a-z-]+' <<<"$output")
-	for word in status devices explain release attach detach install uninstall; do
+	for word in status devices explain release probe attach detach install uninstall; do
 		assert_says "  $word"
 	done
 }
@@ -106,6 +106,8 @@ make_dockerd ()
 		explain
 		explain --json
 		explain a b
+		probe a b
+		probe --force
 		release
 		release a b
 		release a --json
@@ -135,6 +137,8 @@ make_dockerd ()
 		status --json
 		devices
 		explain web
+		probe
+		probe web --json
 		release web
 		release 0123456789abcdef0123456789abcdef --force
 	END

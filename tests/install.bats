@@ -5,6 +5,7 @@
 load lib/common
 
 setup () { tree=$BATS_TEST_TMPDIR/tree; }
+teardown () { finish_broker; }
 
 # install_to TARGET PREFIX [VARIABLE=VALUE]...
 install_to () { run make --no-print-directory -C "$REPO" BUILD="$BUILD" DESTDIR="$tree" PREFIX="$2" "${@:3}" "$1"; }
@@ -21,10 +22,13 @@ listing () { (cd "$tree" && find . ! -type d -printf '%m %P\n' | LC_ALL=C sort -
 		755 usr/bin/dri-probe
 		755 usr/bin/dri-runtime
 		755 usr/bin/drictl
+		644 usr/lib/systemd/system/dri-broker-cdi.service
+		644 usr/lib/systemd/system/dri-broker-user.socket
 		644 usr/lib/systemd/system/dri-broker.service
 		644 usr/lib/systemd/system/dri-broker.socket
 		644 usr/lib/systemd/system/run-dri\x2dbroker-leases.mount
 		644 usr/lib/sysusers.d/dri-broker.conf
+		644 usr/lib/udev/rules.d/85-dri-broker.rules
 		777 usr/share/bash-completion/completions/dri-broker
 		644 usr/share/bash-completion/completions/drictl
 		644 usr/share/doc/dri-broker/LICENSE
@@ -72,8 +76,8 @@ listing () { (cd "$tree" && find . ! -type d -printf '%m %P\n' | LC_ALL=C sort -
 	run systemd-analyze verify --man=no ./*
 	assert_success
 	assert_output ''
-	# 2.5 when this was written; 10 is a service without any confinement.
-	run systemd-analyze security --offline=yes --threshold=30 ./dri-broker.service
+	# 3.8 when this was written; 10 is a service without any confinement.
+	run systemd-analyze security --offline=yes --threshold=40 ./dri-broker.service
 	assert_success
 }
 
@@ -86,8 +90,9 @@ listing () { (cd "$tree" && find . ! -type d -printf '%m %P\n' | LC_ALL=C sort -
 	while read -r key; do
 		jq -e "$key" "$DRI_BROKER_CONFIG" >/dev/null || [[ $(jq "$key" "$DRI_BROKER_CONFIG") == false ]] ||
 			fail "not in the example: $key"
-	done < <(sed -nE 's/.*strcmp \(key, "([a-z-]+)"\) == 0.*/\1/p' "$REPO/oci/config.c" |
-		sed -E 's/^(match|name)$/."gpus"[0]."\1"/; t; s/.*/."&"/' | sort -u)
+	done < <(awk -F '"' '
+		/^[a-z_]+ \(/ { in_what = /^take_gpu / ? ".\"gpus\"[0]" : /^take_throttle / ? ".\"throttle\"" : "" }
+		/strcmp \(key, "/ || /^ +[{]"[a-z-]+", .*&out->/ { print in_what ".\"" $2 "\"" }' "$REPO/oci/config.c" | sort -u)
 }
 
 # completion WORD...: what is offered for the last word, a line each
@@ -107,7 +112,7 @@ completion ()
 	completion drictl ''
 	diff -u <("$BUILD/drictl" --help | sed -nE 's/^  ([a-z]+) .*/\1/p' | sort) <(grep -v '^--' <<<"$output" | sort)
 	words=$output
-	for verb in status devices explain release install uninstall; do
+	for verb in status devices explain release cdi install uninstall; do
 		completion "$BUILD/drictl" "$verb" --
 		words+=$'\n'$output
 	done
@@ -133,7 +138,7 @@ completion ()
 		"request": {"gpu": "igpu", "access": "exclusive", "wait": "60s"}}' &
 	wait_until 10 waits
 	completion "$BUILD/drictl" explain ''
-	assert_output $'--json\n--help\njellyfin\n4567\n89ab\nwaits'
+	assert_output $'--json\n--lxc\n--help\njellyfin\n4567\n89ab\nwaits'
 	completion "$BUILD/drictl" release --force j
 	assert_output jellyfin
 	finish_broker
@@ -191,7 +196,11 @@ waits () { [[ $(varlink Status | jq '.queue | length') == 1 ]]; }
 		systemd-sysusers /usr/local/lib/sysusers.d/dri-broker.conf
 		systemctl start dri-broker.socket
 		stat -c 'socket %A %U:%G' "$broker"
+		lease=$(acquire drm | jq -r .grant.lease)
+		varlinkctl call "$broker" io.dri.Broker.OpenDirectory "{\"lease\":\"$lease\"}" && echo 'a mount is given'
+		varlinkctl call "$broker" io.dri.Broker.Release "{\"lease\":\"$lease\"}" >/dev/null
 		drictl status >/dev/null && echo "activated, main pid $(($(pid) > 0))"
+		stat -c 'socket %A %U:%G' "${broker%.sock}-user.sock"
 		findmnt --noheadings --output FSTYPE,OPTIONS /run/dri-broker/leases
 		stat -c 'directories %n %a' /run/dri-broker /run/dri-broker/leases
 		grep -E '^(CapBnd|CapEff|NoNewPrivs|Seccomp):' "/proc/$(pid)/status"
@@ -222,12 +231,15 @@ waits () { [[ $(varlink Status | jq '.queue | length') == 1 ]]; }
 		cat /log'
 	assert_success
 	assert_says 'socket srw-rw---- root:dri-broker'
+	assert_says 'socket srw-rw-rw- root:root'
+	assert_says 'a mount is given'
 	assert_says 'activated, main pid 1'
 	grep -Eq '^tmpfs +rw,nosuid,noexec,.*mode=700' <<<"$output"
 	assert_says 'directories /run/dri-broker 755'
 	assert_says 'directories /run/dri-broker/leases 700'
-	# MKNOD (27), CHOWN (0)
-	grep -Eq '^CapBnd:\s+0000000008200001$' <<<"$output"
+	# CHOWN (0), DAC_READ_SEARCH (2), SETGID (6), SETUID (7), SYS_PTRACE (19), SYS_ADMIN (21), MKNOD (27); the broker
+	# itself has CHOWN and MKNOD.
+	grep -Eq '^CapBnd:\s+00000000082800c5$' <<<"$output"
 	grep -Eq '^CapEff:\s+0000000008000001$' <<<"$output"
 	grep -Eq '^NoNewPrivs:\s+1$' <<<"$output"
 	grep -Eq '^Seccomp:\s+2$' <<<"$output"
@@ -236,5 +248,5 @@ waits () { [[ $(varlink Status | jq '.queue | length') == 1 ]]; }
 	assert_says reloaded
 	assert_says 'after a crash: drm'
 	assert_says 'after a restart: drm'
-	assert_says $'broker.journal\nleases\nTHE END'
+	assert_says $'broker.journal\nbroker.verdicts\nleases\nTHE END'
 }

@@ -21,6 +21,8 @@ documented () { grep -oE '\*--[a-z-]+' "$(source_of "$1")" | tr -d '*' | sort -u
 # section NAME: of a page on stdin
 section () { awk -v name="# $1" '/^# / { on = ($0 == name) } on'; }
 
+teardown () { finish_broker; }
+
 @test "every page builds, and there is no other" {
 	local page
 	assert_equal "$(cd "$REPO/packaging/man" && echo *)" "$(printf '%s\n' "${pages[@]/%/.scd}" | LC_ALL=C sort | xargs)"
@@ -134,7 +136,6 @@ section () { awk -v name="# $1" '/^# / { on = ($0 == name) } on'; }
 		# shellcheck disable=SC2086 # two words
 		! taken $value || refused+=("taken: $value")
 	done
-	finish_broker
 	assert_equal "${refused[*]}" ''
 }
 
@@ -163,9 +164,9 @@ print (reply.rstrip (b"\0").decode ())')
 
 @test "the configuration's keys are those that the sources take" {
 	local keys
-	keys=$(sed -nE 's/.*strcmp \(key, "([a-z-]+)"\) == 0.*/\1/p' "$REPO/oci/config.c" | sort -u)
+	keys=$(sed -nE 's/.*strcmp \(key, "([a-z-]+)"\) == 0.*/\1/p; s/^ +\{"([a-z-]+)", .*&out->.*/\1/p' "$REPO/oci/config.c" | sort -u)
 	[[ $keys ]]
-	assert_equal "$(text_of dri-broker.8 | section CONFIGURATION | sed -nE 's/^\t?([a-z-]+) \(.*/\1/p' | sort -u)" "$keys"
+	assert_equal "$(text_of dri-broker.8 | section CONFIGURATION | sed -nE 's/^\t*([a-z-]+(, [a-z-]+)*) \(.*/\1/p' | sed 's/, /\n/g' | sort -u)" "$keys"
 }
 
 @test "the fixture's keys are those that the sources take" {
@@ -188,7 +189,6 @@ print (reply.rstrip (b"\0").decode ())')
 	while read -r member; do
 		text_of dri-broker.7 | section STATUS | grep -qw "$member" || fail "not in the page: $member"
 	done < <("$BUILD/drictl" status --json | jq -r '.gpus[0] | keys[], (.slots, .ready | keys[])')
-	finish_broker
 }
 
 @test "README.md is a page, and its links lead somewhere" {

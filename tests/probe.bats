@@ -115,9 +115,9 @@ i915='driver=i915'
 	assert_verdict ok vaapi
 	assert_json "$output" '.vaapi.vendor == "Test fixture VA driver" and (.vaapi.version | test("^1\\.[0-9]+$"))
 		and (.vaapi.profiles | length) == 8
-		and any(.vaapi.profiles[]; . == { profile: "H264High", entrypoint: "EncSliceLP", rates: ["cqp", "vbr"],
+		and any(.vaapi.profiles[]; . == { profile: "H264High", entrypoint: "EncSliceLP", depths: [8], rates: ["cqp", "vbr"],
 			max: [4096, 2304] })
-		and any(.vaapi.profiles[]; . == { profile: "HEVCMain10", entrypoint: "VLD", max: [8192, 8191] })'
+		and any(.vaapi.profiles[]; . == { profile: "HEVCMain10", entrypoint: "VLD", depths: [10], max: [8192, 8191] })'
 }
 
 @test "each capability asked for is tried, and what was made is destroyed" {

@@ -64,6 +64,7 @@ in_background ()
 import os, signal, sys
 signal.signal (signal.SIGINT, signal.SIG_DFL)
 signal.signal (signal.SIGQUIT, signal.SIG_DFL)
+signal.signal (signal.SIGHUP, signal.SIG_DFL)
 signal.signal (signal.SIGPIPE, signal.SIG_DFL)
 open (sys.argv[1], "w").write ("%d\n" % os.getpid ())
 os.execvp (sys.argv[2], sys.argv[2:])' "$scratch/background" "$@" 3>&- &

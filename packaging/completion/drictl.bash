@@ -14,7 +14,7 @@ _drictl ()
     local current=$2 previous=$3 verb='' word words='' names='' i
     COMPREPLY=()
     case $previous in
-    --config | --runtime)
+    --config | --runtime | --output | validate)
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
@@ -25,13 +25,15 @@ _drictl ()
         [[ $word == -* ]] || { verb=$word && break; }
     done
     case $verb in
-    '') words='status devices explain release attach detach install uninstall --help --version' ;;
+    '') words='status devices explain release probe attach detach cdi install uninstall --help --version' ;;
     status | devices) words='--json --help' ;;
-    explain) words='--json --help' names=1 ;;
+    explain) words='--json --lxc --help' names=1 ;;
+    probe) words='--json --help' names=1 ;;
     release) words='--force --help' names=1 ;;
     attach | detach) words='--help' names=1 ;;
-    install) words='docker podman --default-runtime --runtime --config --dry-run --help' ;;
-    uninstall) words='docker podman --config --dry-run --help' ;;
+    cdi) words='generate validate --output --help' ;;
+    install) words='docker podman lxc --default-runtime --swarm --runtime --config --dry-run --help' ;;
+    uninstall) words='docker podman lxc --config --dry-run --help' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
     if [[ $names && $current != -* ]]; then

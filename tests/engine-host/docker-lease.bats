@@ -2,6 +2,7 @@
 # docker-lease.bats - what a container with a lease sees of the GPUs, and what not.
 
 load ../lib/common
+load ../lib/engines
 load ../lib/docker
 
 setup_file ()
@@ -30,32 +31,32 @@ look ()
   web:   {image: app, runtime: dri, user: "1000:1000", labels: {dri.enable: "true"}}
   s6:    {image: app, runtime: dri, environment: {PUID: 1000, PGID: 1001}, labels: {dri.enable: "true", dri.gpu: "pci:0000:00:02.0"}}
   plain: {image: app, runtime: dri}'
-	run docker compose up --detach
+	run compose up --detach
 	assert_success
 
-	run docker compose exec -T web sh -c 'id -u && open-gpu'
+	run compose exec -T web sh -c 'id -u && open-gpu'
 	assert_success
 	assert_output 1000
 	# As s6-setuidgid does it: no group but PGID.
-	run docker compose exec -T s6 su abc -c 'id -u; id -G; open-gpu'
+	run compose exec -T s6 su abc -c 'id -u; id -G; open-gpu'
 	assert_success
 	assert_output $'1000\n1001'
-	run docker compose exec -T s6 su app -c open-gpu
+	run compose exec -T s6 su app -c open-gpu
 	assert_failure
 	assert_says 'Permission denied'
-	run docker compose exec -T plain ls /dev/dri
+	run compose exec -T plain ls /dev/dri
 	assert_failure
 	assert_says 'No such file or directory'
 
 	assert_equal "$(lease_list '[.container.name, .container.project, .container.service, .container.engine, .state]')" \
-		'[["media-s6-1","media","s6","docker","active"],["media-web-1","media","web","docker","active"]]'
+		"[[\"$(composed s6)\",\"media\",\"s6\",\"docker\",\"active\"],[\"$(composed web)\",\"media\",\"web\",\"docker\",\"active\"]]"
 	run drictl status
 	assert_success
-	assert_says media-web-1
-	assert_says media-s6-1
+	assert_says "$(composed web)"
+	assert_says "$(composed s6)"
 	[[ $output != *plain* ]]
 
-	run docker compose down --timeout 0
+	run compose down --timeout 0
 	assert_success
 	assert_nothing_leased
 	run drictl status
@@ -232,13 +233,13 @@ renderD129 0:993 660 character special file a:ed'
 	compose_file '
   a: {image: app, runtime: dri, network_mode: none, user: "1000", devices: ["/dev/dri:/dev/dri"], labels: [dri.enable=true]}
   b: {image: app, runtime: dri, network_mode: none, user: "1000", privileged: true, labels: [dri.enable=true, dri.gpu=igpu]}'
-	run docker compose up --detach
+	run compose up --detach
 	assert_success
-	run docker compose exec -T a sh -c 'open-gpu && ls /dev/dri | grep 200'
+	run compose exec -T a sh -c 'open-gpu && ls /dev/dri | grep 200'
 	assert_output ''
-	run docker compose exec -T b sh -c 'open-gpu && ls /dev/dri'
+	run compose exec -T b sh -c 'open-gpu && ls /dev/dri'
 	assert_output $'by-path\nrenderD128'
-	run docker compose down --timeout 0
+	run compose down --timeout 0
 	assert_success
 }
 

@@ -3,6 +3,7 @@
 #   tests/engine-host/run --cgroup v1|v2 bats /src/tests/engine-host/docker.bats
 
 load ../lib/common
+load ../lib/engines
 
 setup_file ()
 {
@@ -45,9 +46,9 @@ in_app () { run docker run --rm --net none "$@"; }
 }
 
 @test "compose starts a service with its labels, and takes it down" {
-	cd "$BATS_TEST_TMPDIR"
+	mkdir "$BATS_TEST_TMPDIR/media"
+	cd "$BATS_TEST_TMPDIR/media"
 	cat >compose.yaml <<-YAML
-		name: media
 		services:
 		  server:
 		    image: app
@@ -56,12 +57,12 @@ in_app () { run docker run --rm --net none "$@"; }
 		    network_mode: none
 		    labels: { dri.enable: "true", dri.class: realtime }
 	YAML
-	run docker compose up --detach
+	run compose up --detach
 	assert_success
-	assert_json "$(docker inspect media-server-1)" '.[0] | .State.Running and
+	assert_json "$(docker inspect "$(composed server)")" '.[0] | .State.Running and
 		(.Config.Labels | .["dri.class"] == "realtime" and .["com.docker.compose.service"] == "server")'
 
-	run docker compose down --timeout 1
+	run compose down --timeout 1
 	assert_success
 	assert_equal "$(docker ps --all --quiet)" ''
 }

@@ -300,7 +300,9 @@ shared_dev ()
 	mounted+=" $dev"
 	mount --make-shared "$dev"
 	mkdir "$dev"/{pts,shm,dri}
-	edit_config "$bundle" '.mounts |= map(if .destination == "/dev" then .options = ["rbind", "rshared"] else . end)'
+	mknod "$dev/null" c 1 3
+	edit_config "$bundle" '.linux.rootfsPropagation = "shared" |
+		.mounts |= map(if .destination == "/dev" then .options = ["rbind", "rshared"] else . end)'
 	run_bundle
 	assert_failure
 	[[ $RUNTIME == crun ]] || assert_says 'shared with the host'

@@ -38,10 +38,13 @@ docker_has () { mkdir -p /etc/docker && printf '%s\n' "$1" >/etc/docker/daemon.j
 		-rwxr-xr-x root/root ./usr/bin/dri-probe
 		-rwxr-xr-x root/root ./usr/bin/dri-runtime
 		-rwxr-xr-x root/root ./usr/bin/drictl
+		-rw-r--r-- root/root ./usr/lib/systemd/system/dri-broker-cdi.service
+		-rw-r--r-- root/root ./usr/lib/systemd/system/dri-broker-user.socket
 		-rw-r--r-- root/root ./usr/lib/systemd/system/dri-broker.service
 		-rw-r--r-- root/root ./usr/lib/systemd/system/dri-broker.socket
 		-rw-r--r-- root/root ./usr/lib/systemd/system/run-dri\\x2dbroker-leases.mount
 		-rw-r--r-- root/root ./usr/lib/sysusers.d/dri-broker.conf
+		-rw-r--r-- root/root ./usr/lib/udev/rules.d/85-dri-broker.rules
 		lrwxrwxrwx root/root ./usr/share/bash-completion/completions/dri-broker->drictl
 		-rw-r--r-- root/root ./usr/share/bash-completion/completions/drictl
 		-rw-r--r-- root/root ./usr/share/doc/dri-broker/README.Debian
@@ -71,10 +74,11 @@ docker_has () { mkdir -p /etc/docker && printf '%s\n' "$1" >/etc/docker/daemon.j
 	run dpkg --verify dri-broker
 	assert_output ''
 	getent group dri-broker
-	for unit in dri-broker.service dri-broker.socket; do
+	for unit in dri-broker.service dri-broker.socket dri-broker-user.socket dri-broker-cdi.service; do
 		assert_equal "$(systemctl is-enabled $unit)" enabled
 	done
-	run systemd-analyze verify --man=no dri-broker.service dri-broker.socket "$MOUNT_UNIT"
+	run systemd-analyze verify --man=no dri-broker.service dri-broker-cdi.service dri-broker.socket \
+		dri-broker-user.socket "$MOUNT_UNIT"
 	assert_success
 	assert_output ''
 	# The programs of the package, and no configuration: the defaults.
@@ -221,10 +225,15 @@ under_systemd ()
 		"render": { "name": "renderD128", "device": "226:128" } } ] }' >/gpus.json
 	# shellcheck disable=SC2016 # for the shell in there
 	under_systemd "DEB=$DEB NEXT_DEB=$NEXT_DEB MOUNT_UNIT='$MOUNT_UNIT' LEASES=$LEASES"'
-		state () { systemctl is-active dri-broker.service dri-broker.socket "$MOUNT_UNIT" | xargs echo "$1:"; }
+		state () { systemctl is-active dri-broker.service dri-broker.socket dri-broker-user.socket "$MOUNT_UNIT" | xargs echo "$1:"; }
 		pid () { systemctl show --property MainPID --value dri-broker; }
 		lease () { drictl status --json | jq -r ".leases[0].container.id // \"none\"" | xargs echo "$1: lease"; }
 		same () { [ "$2" = "$3" ] && echo "same $1" || echo "another $1"; }
+		devices () { jq -r "[.devices[].name] | join(\" \")" /run/cdi/dri.dev-gpu.json; }
+		cdi () {
+			for i in $(seq 100); do [ "$(devices)" != "$2" ] || break; sleep 0.1; done
+			echo "$1: devices $(devices)"
+		}
 		places () { findmnt --noheadings --output ID "$LEASES"; stat -c %i /run/dri-broker/broker.sock "$LEASES"/*; }
 
 		dpkg -i "$DEB"
@@ -234,16 +243,25 @@ under_systemd ()
 			\"workload\":{\"uid\":1000,\"gid\":1000},\"request\":{\"gpu\":\"drm\",\"wait\":\"0s\"},\"detached\":true}" >/dev/null
 		lease installed
 		mkdir /container && mount --bind "$LEASES"/* /container
+		cdi installed "any all drm"
+		echo "{ \"gpus\": [ { \"match\": \"driver:i915\", \"name\": \"named\" } ] }" >/etc/dri-broker/config.json
+		systemctl reload dri-broker
+		cdi reloaded "any all named"
+		rm /etc/dri-broker/config.json
+		systemctl restart dri-broker
+		cdi restarted "any all drm"
 		before=$(pid) at=$(places)
 
 		dpkg -i "$NEXT_DEB"
 		state upgraded
+		cdi upgraded "any all drm"
 		lease upgraded
 		same process "$before" "$(pid)"
 		same place "$at" "$(places)"
 
 		dpkg --remove dri-broker
 		state removed
+		ls /run/cdi | wc -l | xargs echo removed: specs
 		[ -e /proc/"$before" ] || [ "$(pid)" != 0 ] || echo "no process is left"
 		dpkg -i "$DEB"
 		state back
@@ -259,20 +277,25 @@ under_systemd ()
 	rm -r /etc/systemd/system/dri-broker.service.d /gpus.json
 	rmdir /container
 	printf '%s\n' "$output" >"$BATS_TEST_TMPDIR/said"
-	diff -u - <(grep -E '^(installed|upgraded|same|another|removed|no process|back|purged|container|ls)|^tmpfs' \
+	diff -u - <(grep -E '^(installed|reloaded|restarted|upgraded|same|another|removed|no process|back|purged|container|ls)|^tmpfs' \
 		"$BATS_TEST_TMPDIR/said" | sed -E 's/^(tmpfs).*nosuid,noexec,.*mode=700.*/\1 as it should be/') <<-'END'
-		installed: active active active
+		installed: active active active active
 		tmpfs as it should be
 		installed: lease holder
-		upgraded: active active active
+		installed: devices any all drm
+		reloaded: devices any all named
+		restarted: devices any all drm
+		upgraded: active active active active
+		upgraded: devices any all drm
 		upgraded: lease holder
 		another process
 		same place
-		removed: inactive inactive active
+		removed: inactive inactive inactive active
+		removed: specs 0
 		no process is left
-		back: active active active
+		back: active active active active
 		back: lease holder
-		purged: inactive inactive inactive
+		purged: inactive inactive inactive inactive
 		ls: cannot access '/run/dri-broker': No such file or directory
 		ls: cannot access '/etc/dri-broker': No such file or directory
 		container: renderD128 1000

@@ -2,6 +2,7 @@
 # podman.bats - Podman's own door: hooks.d, with runc and crun underneath.
 
 load ../lib/common
+load ../lib/engines
 load ../lib/docker
 load ../lib/podman
 
@@ -199,7 +200,7 @@ in_user_namespace ()
 }
 
 @test "an image's own annotations do not count" {
-	local image=$BATS_TEST_TMPDIR/image manifest hex digest config
+	local image=/var/lib/containers/image manifest hex digest config
 	tar -C "$BATS_FILE_TMPDIR/app" -c . | podman import --message other - other
 	podman save --format oci-dir --output "$image" other
 	hex=$(jq -r '.manifests[0].digest' "$image/index.json")
@@ -235,6 +236,10 @@ in_user_namespace ()
 }
 
 @test "quadlet's Annotation= is podman run's --annotation" {
+	if podman_older_than 4.4; then
+		cannot quadlet 'No such file' ls /usr/libexec/podman/quadlet
+		return
+	fi
 	mkdir -p /etc/containers/systemd "$BATS_TEST_TMPDIR/units"
 	printf '%s\n' '[Container]' Image=app Annotation=dri.enable=true Annotation=dri.gpu=radeon Network=none \
 		>/etc/containers/systemd/film.container
@@ -263,7 +268,12 @@ in_user_namespace ()
 	compose_file '
   web: {image: localhost/app, network_mode: none, user: "1000:1000", annotations: {dri.enable: "true"}}
   plain: {image: localhost/app, network_mode: none}'
-	DOCKER_HOST=unix://$socket run docker compose up --detach
+	if compose_is_v1; then
+		DOCKER_HOST=unix://$socket cannot 'compose annotations' "'annotations'" compose up --detach
+		kill "$service"
+		return
+	fi
+	DOCKER_HOST=unix://$socket run compose up --detach
 	kill "$service"
 	assert_success
 	assert_equal "$(lease_list)" '["media-web-1"]'

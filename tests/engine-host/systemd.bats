@@ -13,7 +13,7 @@ setup_file ()
 	for unit in "$REPO"/packaging/*.{service,socket,mount}; do
 		name=${unit##*/}
 		[[ $unit != *.mount ]] || name='run-dri\x2dbroker-leases.mount' # as make install names it
-		sed "s|@BINDIR@|$BUILD|" "$unit" >"$UNITS/$name"
+		sed "s|@BINDIR@|$BUILD|g" "$unit" >"$UNITS/$name"
 	done
 	mount_lease_root "$LEASE_ROOT"
 }
@@ -30,8 +30,16 @@ teardown ()
 }
 
 @test "the service is confined: systemd's own measure of exposure stays low" {
-	run systemd-analyze security --offline=true --no-pager --threshold=30 "$UNITS/dri-broker.service"
+	run systemd-analyze security --offline=true --no-pager --threshold=40 "$UNITS/dri-broker.service"
 	assert_success
+}
+
+@test "the service that writes the CDI spec, too; udev understands the rule" {
+	run systemd-analyze security --offline=true --no-pager --threshold=20 "$UNITS/dri-broker-cdi.service"
+	assert_success
+	run udevadm verify "$REPO/packaging/dri-broker.rules"
+	assert_success
+	[[ -x $(grep -o 'RUN+="[^ ]*' "$REPO/packaging/dri-broker.rules" | cut -d '"' -f 2) ]]
 }
 
 @test "the mount unit's options make lease directories usable, and bound them" {
@@ -97,10 +105,24 @@ activated ()
 	rm -f "$DRI_BROKER_SOCKET"
 }
 
+@test "a second socket, named so, is the one to which everybody may connect" {
+	systemd-socket-activate --listen "$DRI_BROKER_SOCKET" --listen "$BATS_TEST_TMPDIR/second" --fdname root:everybody \
+		"$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" </dev/null &>"$BATS_TEST_TMPDIR/log" 3>&- &
+	BROKER_PID=$!
+	wait_until 5 test -S "$BATS_TEST_TMPDIR/second"
+	chmod 666 "$BATS_TEST_TMPDIR/second"
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "${BATS_FILE_TMPDIR%/*}" "$BATS_TEST_TMPDIR" "${BATS_TEST_TMPDIR%/*}"
+	DRI_BROKER_SOCKET=$BATS_TEST_TMPDIR/second run setpriv --reuid 1234 --clear-groups "$BUILD/drictl" status
+	assert_failure
+	assert_says 'uid 1234 may not have a GPU'
+	DRI_BROKER_SOCKET=$BATS_TEST_TMPDIR/second run drictl status
+	assert_success
+}
+
 @test "sockets that are none of ours are refused" {
 	activated SOCK_STREAM --listen "$DRI_BROKER_SOCKET" --listen "$DRI_BROKER_SOCKET.2"
 	assert_failure 1
-	assert_says '2 sockets, one is served'
+	assert_says '2 sockets, of each kind one is served'
 	rm -f "$DRI_BROKER_SOCKET.2"
 	activated SOCK_DGRAM --datagram --listen "$DRI_BROKER_SOCKET"
 	assert_failure 1
@@ -219,20 +241,27 @@ allowed_calls ()
 	grep -q 'mknodat(' "$BATS_TEST_TMPDIR/calls"
 }
 
-@test "the broker and the warden share the capabilities of the unit, and neither has more" {
-	local unit pid set held=()
-	unit=$(sed -n 's/^CapabilityBoundingSet=//p' "$UNITS/dri-broker.service" | tr 'A-Z ' 'a-z\n' | sort)
+@test "the broker and its children share the capabilities of the unit, and none has more than its own" {
+	local pid held='' name
 	start_broker
-	warden=$(pgrep -P "$BROKER_PID" -x dri-warden)
-	for pid in "$BROKER_PID" "$warden"; do
-		for set in Prm Eff; do held+=("$(capabilities "$pid" "$set")"); done
+	for pid in "$BROKER_PID" $(pgrep -P "$BROKER_PID"); do
+		held+="$(<"/proc/$pid/comm"): $(capabilities "$pid" Prm | xargs)"$'\n'
+		assert_equal "$(capabilities "$pid" Eff)" "$(capabilities "$pid" Prm)"
 		assert_equal "$(awk '/^Cap(Inh|Amb)/ { print $2 }' "/proc/$pid/status" | sort -u)" 0000000000000000
 		assert_equal "$(awk '/^NoNewPrivs/ { print $2 }' "/proc/$pid/status")" 1
 	done
-	assert_equal "${held[*]}" $'cap_chown\ncap_mknod cap_chown\ncap_mknod cap_sys_admin cap_sys_admin'
-	assert_equal "$(printf '%s\n' "${held[@]}" | sort -u)" "$unit"
-	# Nothing that a client sends gets to its descriptors, and it has a filter of its own.
-	assert_equal "$(find "/proc/$warden/fd" -mindepth 1 | wc -l)" 4
-	assert_equal "$(awk '/^Seccomp:/ { print $2 }' "/proc/$warden/status")" 2
+	assert_equal "$(sort <<<"${held%$'\n'}")" 'dri-broker: cap_chown cap_mknod
+dri-observer: cap_dac_read_search cap_sys_ptrace
+dri-prober: cap_setgid cap_setuid
+dri-warden: cap_sys_admin'
+	assert_equal "$(cut -d ' ' -f 2- <<<"${held%$'\n'}" | tr ' ' '\n' | sort -u)" \
+		"$(sed -n 's/^CapabilityBoundingSet=//p' "$UNITS/dri-broker.service" | tr 'A-Z ' 'a-z\n' | sort)"
+	# Nothing that a client sends gets to their descriptors. What starts programs has the unit's filter only.
+	for pid in $(pgrep -P "$BROKER_PID"); do
+		assert_equal "$(find "/proc/$pid/fd" -mindepth 1 -lname 'socket:*' | wc -l)" 1
+	done
+	for name in dri-warden dri-observer; do
+		assert_equal "$(awk '/^Seccomp:/ { print $2 }' "/proc/$(pgrep -P "$BROKER_PID" -x "$name")/status")" 2
+	done
 }
 capabilities () { systemd-analyze capability --mask "$(awk -v set="Cap$2:" '$1 == set { print $2 }' "/proc/$1/status")" | grep -o '^cap_[a-z_]*' | sort; }

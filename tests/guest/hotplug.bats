@@ -116,3 +116,34 @@ gpu_is_lost () { drictl devices --json | jq -e '.[] | select(.pci == $ENV.GPU2) 
 	wait_until 60 is_running media
 	assert_equal "$(opens media)" $GPU2
 }
+
+spec_names () { jq -e --arg name "$1" 'any(.devices[]; .name == $name)' /run/cdi/dri.dev-gpu.json >/dev/null; }
+spec_lacks () { ! spec_names "$1"; }
+
+@test "the CDI spec follows a GPU that goes and comes" {
+	spec_names "pci:$GPU1"
+	spec_names "pci:$GPU2"
+	unplug $GPU1
+	wait_until 60 spec_lacks "pci:$GPU1"
+	spec_names "pci:$GPU2"
+	plug
+	wait_until 60 spec_names "pci:$GPU1"
+	run drictl cdi validate
+	assert_success
+}
+
+@test "by CDI alone a container gets a real GPU, and no other" {
+	local config=/etc/docker/daemon.json
+	cp $config "$BATS_TEST_TMPDIR/daemon.json"
+	jq '.features.cdi = true' "$BATS_TEST_TMPDIR/daemon.json" >$config
+	restart_docker
+	run docker run --rm --net none --user 1000:1000 --device "dri.dev/gpu=pci:$GPU2" app guest-gpu "/dev/dri/$(node_of $GPU2)"
+	assert_success
+	assert_json "$output" '.pci == $ENV.GPU2'
+	run docker run --rm --net none --device "dri.dev/gpu=pci:$GPU2" app sh -c \
+		"mknod /tmp/own c $(numbers_of $GPU1) && guest-gpu /tmp/own"
+	assert_failure
+	assert_says 'not permitted'
+	cp "$BATS_TEST_TMPDIR/daemon.json" $config
+	restart_docker
+}

@@ -93,7 +93,8 @@ granted ()
 }
 
 @test "vainfo finds the GPU at the first name that it tries" {
-	leased --user 1000:1000 --label "dri.gpu=pci:$GPU2" --volume /usr:/usr:ro app /usr/bin/vainfo --display drm
+	leased --user 1000:1000 --label "dri.gpu=pci:$GPU2" --label dri.ready=driver --volume /usr:/usr:ro \
+		app /usr/bin/vainfo --display drm
 	# Without 3D the driver cannot initialise; but it is this GPU's, and was loaded.
 	assert_failure
 	assert_says 'virtio_gpu_drv_video.so'
@@ -102,8 +103,8 @@ granted ()
 @test "dri.nodes=render,card: the card of the same GPU comes along, and drm_info finds it" {
 	local card
 	card=/dev/dri/$(basename "$(readlink "/dev/dri/by-path/pci-$GPU2-card")")
-	leased --user 1000:1000 --label "dri.gpu=pci:$GPU2" --label dri.nodes=render,card --volume /usr:/usr:ro \
-		app /usr/bin/drm_info -j
+	leased --user 1000:1000 --label "dri.gpu=pci:$GPU2" --label dri.ready=driver --label dri.nodes=render,card \
+		--volume /usr:/usr:ro app /usr/bin/drm_info -j
 	assert_success
 	assert_json "$output" 'keys == [$card] and .[$card].driver.name == "virtio_gpu"' --arg card "$card"
 }

@@ -260,7 +260,10 @@ varlink ()
 		s.settimeout(70)
 		s.connect(path)
 		call = {'method': 'io.dri.Broker.' + method, 'parameters': json.loads(parameters)}
-		s.sendall(json.dumps(call).encode() + b'\0')
+		try:
+		    s.sendall(json.dumps(call).encode() + b'\0')
+		except BrokenPipeError:
+		    pass  # turned away, and told why
 		data = b''
 		while not data.endswith(b'\0'):
 		    more = s.recv(65536)

@@ -31,18 +31,23 @@ start_docker ()
 	"$REPO/tests/engine-host/start-docker" "$crun" "$@"
 }
 
-# make_app_image: sleeps; its users app 1000:1000 and abc 1000:1001 open what they may
-make_app_image ()
+# make_app_rootfs: $BATS_FILE_TMPDIR/app; its users app 1000:1000 and abc 1000:1001 open what they may
+make_app_rootfs ()
 {
 	local rootfs=$BATS_FILE_TMPDIR/app
-	if [[ ! -d $rootfs ]]; then
-		make_rootfs "$rootfs"
-		echo abc:x:1000:1001::/:/bin/sh >>"$rootfs/etc/passwd"
-		# shellcheck disable=SC2016
-		printf '#!/bin/sh\nexec 3<>"/dev/dri/${1:-renderD128}"\n' >"$rootfs/bin/open-gpu"
-		chmod 755 "$rootfs/bin/open-gpu"
-	fi
-	import_image app "$rootfs" --change 'CMD ["sleep", "600"]'
+	[[ ! -d $rootfs ]] || return 0
+	make_rootfs "$rootfs"
+	echo abc:x:1000:1001::/:/bin/sh >>"$rootfs/etc/passwd"
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\nexec 3<>"/dev/dri/${1:-renderD128}"\n' >"$rootfs/bin/open-gpu"
+	chmod 755 "$rootfs/bin/open-gpu"
+}
+
+# make_app_image: it sleeps
+make_app_image ()
+{
+	make_app_rootfs
+	import_image app "$BATS_FILE_TMPDIR/app" --change 'CMD ["sleep", "600"]'
 }
 
 find_broker () { BROKER_PID=$(pgrep -ox dri-broker) || start_broker; }
@@ -51,7 +56,7 @@ find_broker () { BROKER_PID=$(pgrep -ox dri-broker) || start_broker; }
 configure ()
 {
 	echo "$1" >"$DRI_BROKER_CONFIG"
-	[[ ! ${BROKER_PID:-} ]] || varlinkctl call "$DRI_BROKER_SOCKET" io.dri.Broker.Reload '{}' >/dev/null
+	[[ ! ${BROKER_PID:-} ]] || varlink Reload >/dev/null
 }
 
 # Containers.

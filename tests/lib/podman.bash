@@ -7,19 +7,23 @@ export PODMAN_IGNORE_CGROUPSV1_WARNING=1
 # start_podman_bed: broker, image app, and Podman as drictl install podman leaves it
 start_podman_bed ()
 {
-	mkdir -p "${DRI_BROKER_CONFIG%/*}" "${DRI_BROKER_SOCKET%/*}" /var/lib/containers /etc/containers/containers.conf.d
+	mkdir -p "${DRI_BROKER_CONFIG%/*}" "${DRI_BROKER_SOCKET%/*}"
 	start_broker
 	disown
+	start_podman_store
+	"$BUILD/drictl" install podman
+}
+
+# start_podman_store: image app, and Podman without anything of ours
+start_podman_store ()
+{
+	mkdir -p /var/lib/containers /etc/containers/containers.conf.d
 	mount -t tmpfs tmpfs /var/lib/containers
 	# There is no systemd, and v2 may come without pids.
 	printf '%s\n' '[containers]' 'pids_limit = 0' '[engine]' 'cgroup_manager = "cgroupfs"' \
 		'events_logger = "file"' >/etc/containers/containers.conf.d/bed.conf
-	make_rootfs "$BATS_FILE_TMPDIR/app"
-	# shellcheck disable=SC2016
-	printf '#!/bin/sh\nexec 3<>"/dev/dri/${1:-renderD128}"\n' >"$BATS_FILE_TMPDIR/app/bin/open-gpu"
-	chmod 755 "$BATS_FILE_TMPDIR/app/bin/open-gpu"
+	make_app_rootfs
 	tar -C "$BATS_FILE_TMPDIR/app" -c . | podman import --change 'CMD ["sleep", "600"]' - app 2>/dev/null
-	"$BUILD/drictl" install podman
 }
 
 # podman_run [OPTION]... IMAGE [COMMAND]...: with the runtime $RUNTIME (crun)

@@ -380,7 +380,7 @@ struct ideal {
 static double
 ideal_wants (const struct ideal *ideal, const struct client *c, unsigned i)
 {
-    double wants = ideal->backlog[i] < STEP ? ideal->backlog[i] : STEP;
+    double wants = ideal->backlog[i] < (double) STEP ? ideal->backlog[i] : (double) STEP;
 
     return c->pattern.share && ideal->credit[i] < wants ? (ideal->credit[i] > 0 ? ideal->credit[i] : 0)
                                                         : wants;
@@ -427,7 +427,7 @@ ideal_step (struct ideal *ideal, const struct model *m)
         const struct pattern *p = &c->pattern;
         double ceiling = p->share / 100.0;
 
-        ideal->credit[i] += ceiling * STEP;
+        ideal->credit[i] += ceiling * (double) STEP;
         if (ideal->credit[i] > ceiling * MS (100))
             ideal->credit[i] = ceiling * MS (100);
         if (ideal->next_job[i] < p->start)

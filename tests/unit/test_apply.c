@@ -139,6 +139,26 @@ a_grant_without_nodes_mounts_an_empty_directory_and_opens_nothing (void **state)
     json_decref (spec);
 }
 
+/* A user's: his runtime can do neither.  */
+static void
+a_grant_without_a_directory_is_mounted_by_the_hook (void **state)
+{
+    bool attaches = false;
+    json_t *spec, *arg;
+    size_t i;
+
+    (void) state;
+    grant.directory[0] = '\0';
+    spec = applied ("{'mounts': [{'destination': '/dev/dri'}, {'destination': '/x'}], 'linux': {}}");
+    assert_member (spec, "[{'destination': '/x'}]", "mounts");
+    assert_null (spec_get (spec, "linux", "resources", NULL));
+    json_array_foreach (
+        spec_get (json_array_get (spec_get (spec, "hooks", "createRuntime", NULL), 0), "args", NULL), i, arg)
+        attaches |= strcmp (json_string_value (arg), "--attach") == 0;
+    assert_true (attaches);
+    json_decref (spec);
+}
+
 /* --- hooks --- */
 
 static json_t *
@@ -161,7 +181,7 @@ the_gate_is_told_everything_in_its_arguments (void **state)
                  " '--container', 'web', '--bundle', '/b', '--rootfs', 'root', '--ready', 'driver',"
                  " '--on-failure', 'fail', '--wait', '2500', '--user', '1000:1001:5:44:992',"
                  " '--node', 'renderD129=226:129', '--node', 'renderD128=226:129'],"
-                 " 'env': ['DRI_BROKER_SOCKET=/run/broker.sock'], 'timeout': 17}");
+                 " 'env': ['DRI_BROKER_SOCKET=/run/broker.sock'], 'timeout': 32}");
     assert_member (spec,
                    "[{'path': '/usr/bin/dri-hook', 'args': ['dri-hook', 'poststop', '--lease', '" LEASE
                    "', '--container', 'web'], 'env': ['DRI_BROKER_SOCKET=/run/broker.sock'], 'timeout': 15}]",
@@ -212,6 +232,30 @@ who_drops_is_tried_as_puid_and_pgid_alone (void **state)
     workload.pgid = 912;
     spec = applied ("{}");
     assert_string_equal (option (spec, "--user"), "911:912");
+    json_decref (spec);
+}
+
+/* gosu and its like: who it will be stands in dri.owner alone. It is not looked at where the workload has a
+ * user.  */
+static void
+a_root_with_an_owner_is_tried_as_that_user (void **state)
+{
+    json_t *spec;
+
+    (void) state;
+    req.owner = (struct owner){.kind = OWNER_IDS, .uid = 1000, .gid = 1001, .mode = 0660};
+    workload.uid = workload.gid = workload.n_gids = 0;
+    spec = applied ("{}");
+    assert_string_equal (option (spec, "--user"), "1000:1001");
+    json_decref (spec);
+    workload.uid = 7;
+    spec = applied ("{}");
+    assert_memory_equal (option (spec, "--user"), "7:0", 3);
+    json_decref (spec);
+    workload.uid = 0;
+    req.owner.uid = 0;
+    spec = applied ("{}");
+    assert_memory_equal (option (spec, "--user"), "0:0", 3);
     json_decref (spec);
 }
 
@@ -729,9 +773,11 @@ main (void)
         apply_test (groups_are_added_once_and_after_the_users),
         apply_test (a_grant_without_groups_is_marked_without),
         apply_test (a_grant_without_nodes_mounts_an_empty_directory_and_opens_nothing),
+        apply_test (a_grant_without_a_directory_is_mounted_by_the_hook),
         apply_test (the_gate_is_told_everything_in_its_arguments),
         apply_test (every_hook_has_an_environment_and_a_timeout),
         apply_test (who_drops_is_tried_as_puid_and_pgid_alone),
+        apply_test (a_root_with_an_owner_is_tried_as_that_user),
         apply_test (the_most_groups_fit),
         apply_test (root_keeps_dac_override_where_the_container_has_it),
         apply_test (the_gate_knows_stand_ins_and_what_to_do_on_failure),

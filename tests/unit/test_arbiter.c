@@ -1,76 +1,4 @@
-#include "tests/unit/testing.h"
-
-#include "broker/arbiter.h"
-
-static struct gpus gpus;
-static struct leases leases; /* large */
-static struct decision decision;
-
-static void
-put_gpu (unsigned i, const char *name, const char *driver, unsigned slots)
-{
-    struct gpu *gpu = &gpus.table[i];
-
-    *gpu = (struct gpu){
-        .state = GPU_PRESENT, .slots = slots, .vendor = 0x8086, .device = (uint16_t) (0x1000 + i)};
-    (void) snprintf (gpu->name, sizeof gpu->name, "%s", name);
-    (void) snprintf (gpu->driver, sizeof gpu->driver, "%s", driver);
-    (void) snprintf (gpu->pci, sizeof gpu->pci, "0000:00:%02x.0", i);
-    (void) snprintf (gpu->render.name, sizeof gpu->render.name, "renderD%u", 128 + i);
-}
-
-static int
-start (void **state)
-{
-    (void) state;
-    memset (&gpus, 0, sizeof gpus);
-    leases_init (&leases);
-    put_gpu (0, "igpu", "i915", 4);
-    put_gpu (1, "arc", "xe", 8);
-    return 0;
-}
-
-#define arbiter_test(test) cmocka_unit_test_setup (test, start)
-
-/* "gpu=arc,any access=exclusive slots=2"; selectors as in dri.gpu.  */
-static struct request
-request (const char *text)
-{
-    struct request req;
-    struct error err = {0};
-    char copy[256], name[32], *save = NULL;
-
-    request_init (&req);
-    (void) snprintf (copy, sizeof copy, "%s", text);
-    for (char *word = strtok_r (copy, " ", &save); word; word = strtok_r (NULL, " ", &save)) {
-        char *equals = strchr (word, '=');
-
-        (void) snprintf (name, sizeof name, "dri.%.*s", (int) (equals - word), word);
-        assert_ok (request_set (&req, SOURCE_LABEL, name, equals + 1, &err));
-    }
-    return req;
-}
-
-static enum verdict
-decide (const char *text, uint32_t reserved)
-{
-    struct request req = request (text);
-
-    arbiter_decide (&gpus, &leases, &req, reserved, &decision);
-    return decision.verdict;
-}
-
-static struct lease *
-hold (const char *name, const char *text, uint32_t set)
-{
-    struct lease *lease = lease_take (&leases);
-
-    lease->state = LEASE_ACTIVE;
-    lease->order.request = request (text);
-    lease->gpus = set;
-    (void) snprintf (lease->order.container.name, sizeof lease->order.container.name, "%s", name);
-    return lease;
-}
+#include "arbiter_bed.h"
 
 static void
 assert_granted (const char *text, uint32_t reserved, uint32_t set)
@@ -116,6 +44,23 @@ any_is_the_least_loaded_by_share_of_its_slots (void **state)
     hold ("z", "slots=1", 1);
     assert_granted ("gpu=any", 0, 2);
     assert_contains (decision.reason, "arc fits \"any\" and had 2 of 8 slots in use");
+}
+
+static void
+nobody_but_root_learns_whose_container_holds_a_gpu (void **state)
+{
+    const struct request req = request ("gpu=arc");
+
+    (void) state;
+    hold ("secret", "access=exclusive", 2);
+    arbiter_decide (&gpus, &leases, &req, 1000, 0, &decision);
+    assert_contains (decision.reason, "held by others");
+    assert_null (strstr (decision.reason, "secret"));
+    leases.table[leases.order[0]].order.owner = 1000;
+    arbiter_decide (&gpus, &leases, &req, 1000, 0, &decision);
+    assert_contains (decision.reason, "held by secret");
+    arbiter_decide (&gpus, &leases, &req, 0, 0, &decision);
+    assert_contains (decision.reason, "held by secret");
 }
 
 static void
@@ -239,6 +184,100 @@ all_with_more_slots_than_the_smallest_has_is_refused (void **state)
     assert_contains (decision.reason, "dri.slots is 5, and the GPU has 4");
 }
 
+/* --- dri.require --- */
+
+/* Abilities as words of dri.require; "?" is unknown, "..." being asked.  */
+static void
+knows (unsigned i, const char *words)
+{
+    struct gpu_ready *ready = &gpus.table[i].ready;
+    struct error err = {0};
+    struct require require = {.n = 0};
+
+    *ready = (struct gpu_ready){.knowledge = *words == '?'   ? GPU_UNKNOWN
+                                             : *words == '.' ? GPU_ASKED
+                                                             : GPU_KNOWN};
+    if (ready->knowledge == GPU_KNOWN)
+        assert_ok (require_parse (&require, words, &err));
+    for (unsigned r = 0; r < require.n; r++)
+        abilities_add (&ready->abilities, &require.list[r]);
+}
+
+static void
+who_requires_something_gets_a_gpu_that_can (void **state)
+{
+    (void) state;
+    knows (0, "h264-decode,hevc-encode-cqp");
+    knows (1, "h264-decode,av1-encode-vbr");
+    assert_granted ("require=av1-encode", 0, 2);
+    assert_contains (decision.reason, "arc fits \"any\"");
+    assert_contains (decision.reason, "; it lists what dri.require asks for");
+    assert_granted ("require=h264-decode,hevc-encode", 0, 1);
+    assert_granted ("gpu=igpu,arc require=av1-encode-vbr", 0, 2);
+    assert_granted ("require=h264-decode", 0, 1);
+    assert_granted ("gpu=all require=h264-decode", 0, 3);
+    assert_granted ("gpu=all require=av1-encode", 0, 2);
+    assert_granted ("gpu=igpu", 0, 1);
+    assert_null (strstr (decision.reason, "require"));
+    /* A monitor uses none of it.  */
+    assert_granted ("access=monitor require=vp9-encode", 0, 3);
+}
+
+static void
+who_cannot_is_named_with_what_it_does_not_list (void **state)
+{
+    (void) state;
+    knows (0, "h264-decode");
+    knows (1, "h264-decode,av1-encode-cqp");
+    assert_waits ("gpu=igpu require=av1-encode", 0,
+                  "no GPU can do all that dri.require asks for: renderD128 (i915) does not list av1-encode");
+    /* Nobody is kept waiting for a GPU that does not help.  */
+    assert_int_equal (decision.candidates, 0);
+    assert_waits (
+        "require=h264-decode,av1-encode-vbr", 0,
+        "renderD128 (i915) does not list av1-encode-vbr, renderD129 (xe) does not list av1-encode-vbr");
+    assert_waits ("gpu=all require=vpp", 0, "renderD129 (xe) does not list vpp");
+    hold ("x", "access=exclusive", 2);
+    assert_waits ("require=av1-encode", 0, "arc has no 1 free slot: held by x");
+    assert_int_equal (decision.candidates, 2);
+}
+
+static void
+those_that_are_not_known_come_after_those_that_are (void **state)
+{
+    (void) state;
+    knows (0, "?");
+    knows (1, "h264-decode");
+    assert_granted ("gpu=igpu,arc require=h264-decode", 0, 2);
+    assert_granted ("gpu=igpu require=h264-decode", 0, 1);
+    assert_contains (decision.reason, "; what it can do is not known (drictl probe)");
+    assert_granted ("require=av1-encode", 0, 1);
+    hold ("x", "access=exclusive", 2);
+    assert_granted ("require=h264-decode", 0, 1);
+    assert_granted ("gpu=igpu", 0, 1);
+}
+
+static void
+one_that_is_being_asked_is_waited_for (void **state)
+{
+    (void) state;
+    knows (0, "?");
+    knows (1, "...");
+    assert_waits ("require=h264-decode", 0, "arc: being asked whether it can do what dri.require asks for");
+    assert_waits ("gpu=all require=h264-decode", 0, "arc: being asked");
+    /* Not by who may not wait that long.  */
+    assert_granted ("require=h264-decode wait=0s", 0, 1);
+    assert_granted ("gpu=arc require=h264-decode wait=2s", 0, 2);
+    /* Nor where it has no room.  */
+    hold ("x", "access=exclusive", 2);
+    assert_granted ("require=h264-decode", 0, 1);
+    /* Nor where another is known to do.  */
+    knows (0, "h264-decode");
+    leases_init (&leases);
+    assert_granted ("gpu=arc,igpu require=h264-decode", 0, 1);
+    assert_granted ("gpu=arc", 0, 2);
+}
+
 /* --- the queue --- */
 
 static void
@@ -256,15 +295,21 @@ what_others_wait_for_is_not_given_away (void **state)
 static void
 the_queue_goes_by_class (void **state)
 {
-    static const char *const classes[] = {"class=realtime", "class=interactive", "class=batch"};
-
     (void) state;
-    for (unsigned i = 0; i < 3; i++)
-        for (unsigned j = 0; j < 3; j++) {
-            struct request a = request (classes[i]), b = request (classes[j]);
+    assert_true (arbiter_turn (CLASS_REALTIME, 0, 20) < arbiter_turn (CLASS_INTERACTIVE, 0, 20));
+    assert_true (arbiter_turn (CLASS_INTERACTIVE, 0, 20) < arbiter_turn (CLASS_BATCH, 0, 20));
+    assert_true (arbiter_turn (CLASS_BATCH, 0, 20) < arbiter_turn (CLASS_BATCH, 1, 20));
+}
 
-            assert_int_equal (arbiter_before (&a, &b), i < j);
-        }
+/* However many come, and whatever they are: nobody waits for those who come more than twice the ageing after
+ * him.  */
+static void
+nobody_waits_for_those_who_come_much_later (void **state)
+{
+    (void) state;
+    for (enum request_class mine = CLASS_INTERACTIVE; mine <= CLASS_BATCH; mine++)
+        for (enum request_class theirs = CLASS_INTERACTIVE; theirs <= CLASS_BATCH; theirs++)
+            assert_true (arbiter_turn (mine, 1000, 20) < arbiter_turn (theirs, 1041, 20));
 }
 
 /* --- reasons --- */
@@ -314,6 +359,14 @@ static const char *const requests[] = {
     "gpu=8086:1001,any access=exclusive",
     "gpu=any slots=1000",
     "gpu=vendor:intel slots=3",
+    "require=h264-decode",
+    "require=av1-encode gpu=g1,any",
+    "require=h264-decode,av1-encode slots=2",
+    "require=av1-encode wait=0s",
+    "gpu=all require=h264-decode",
+    "gpu=all require=av1-encode wait=0s",
+    "access=exclusive require=h264-decode wait=2s",
+    "access=monitor require=av1-encode",
 };
 
 /* What is held, counted by the test for itself.  */
@@ -344,6 +397,27 @@ count (void)
     return c;
 }
 
+enum tier { ABLE, ASKED, UNKNOWN, UNABLE };
+
+/* By the text of the two capabilities that the requests of this test know.  */
+static enum tier
+tier_of (const struct request *req, unsigned i)
+{
+    const char *text = req->text[KEY_REQUIRE];
+    const struct gpu_ready *ready = &gpus.table[i].ready;
+
+    if (!*text || req->access == ACCESS_MONITOR)
+        return ABLE;
+    if (ready->knowledge == GPU_ASKED)
+        return req->wait_ms < 7000 ? UNKNOWN : ASKED;
+    if (ready->knowledge == GPU_UNKNOWN)
+        return UNKNOWN;
+    return (strstr (text, "h264-decode") && !(ready->abilities.decode & 1U << VIDEO_H264))
+                   || (strstr (text, "av1-encode") && !ready->abilities.encode[VIDEO_AV1])
+               ? UNABLE
+               : ABLE;
+}
+
 static bool
 could_have (const struct count *c, const struct request *req, uint32_t reserved, unsigned i)
 {
@@ -352,18 +426,23 @@ could_have (const struct count *c, const struct request *req, uint32_t reserved,
     return req->access == ACCESS_EXCLUSIVE ? !c->shared[i] : c->slots[i] + req->slots <= gpus.table[i].slots;
 }
 
-/* The GPU is the one that the request's words mean: by the first that fits one with room.  */
-static void
-check_choice (const struct count *c, const struct request *req, uint32_t reserved)
+/* The GPU is the one that the request's words mean: by the first that fits one with room. False: none.  */
+static bool
+check_tier (const struct count *c, const struct request *req, uint32_t reserved, enum tier tier)
 {
     for (unsigned s = 0; s < req->n_selectors; s++) {
         uint32_t fitting = 0;
 
         for (unsigned i = 0; i < GPUS_MAX; i++)
-            if (gpu_matches (&gpus.table[i], &req->selectors[s]) && could_have (c, req, reserved, i))
+            if (gpu_matches (&gpus.table[i], &req->selectors[s]) && could_have (c, req, reserved, i)
+                && tier_of (req, i) == tier)
                 fitting |= 1U << i;
         if (!fitting)
             continue;
+        if (tier == ASKED) {
+            assert_int_equal (decision.verdict, VERDICT_WAIT);
+            return true;
+        }
         assert_int_equal (decision.verdict, VERDICT_GRANT);
         assert_true (decision.gpus && !(decision.gpus & (decision.gpus - 1)));
         assert_true (decision.gpus & fitting);
@@ -374,8 +453,17 @@ check_choice (const struct count *c, const struct request *req, uint32_t reserve
                 assert_true (c->slots[chosen] * gpus.table[i].slots
                              <= c->slots[i] * gpus.table[chosen].slots);
             }
-        return;
+        return true;
     }
+    return false;
+}
+
+static void
+check_choice (const struct count *c, const struct request *req, uint32_t reserved)
+{
+    for (enum tier tier = ABLE; tier <= UNKNOWN; tier++)
+        if (check_tier (c, req, reserved, tier))
+            return;
     assert_int_not_equal (decision.verdict, VERDICT_GRANT);
 }
 
@@ -386,9 +474,9 @@ check_all (const struct count *c, const struct request *req, uint32_t reserved)
     uint32_t present = 0;
 
     for (unsigned i = 0; i < GPUS_MAX; i++)
-        if (gpus.table[i].state == GPU_PRESENT) {
+        if (gpus.table[i].state == GPU_PRESENT && tier_of (req, i) != UNABLE) {
             present |= 1U << i;
-            free_ones &= could_have (c, req, reserved, i);
+            free_ones &= could_have (c, req, reserved, i) && tier_of (req, i) != ASKED;
         }
     if (req->access == ACCESS_MONITOR)
         free_ones = true;
@@ -418,7 +506,7 @@ check_refusal (const struct request *req)
     struct decision alone;
 
     leases_init (&none);
-    arbiter_decide (&gpus, &none, req, 0, &alone);
+    arbiter_decide (&gpus, &none, req, 0, 0, &alone);
     assert_int_equal (alone.verdict, VERDICT_REFUSE);
 }
 
@@ -430,8 +518,8 @@ ask (const struct request *req, uint32_t reserved)
 
     memset (&decision, 0xaa, sizeof decision);
     memset (&again, 0x55, sizeof again);
-    arbiter_decide (&gpus, &leases, req, reserved, &decision);
-    arbiter_decide (&gpus, &leases, req, reserved, &again);
+    arbiter_decide (&gpus, &leases, req, 0, reserved, &decision);
+    arbiter_decide (&gpus, &leases, req, 0, reserved, &again);
     assert_memory_equal (&decision, &again, sizeof decision);
     assert_true (decision.reason[0] && strlen (decision.reason) < sizeof decision.reason);
     assert_int_equal (decision.gpus & ~decision.candidates, 0);
@@ -446,12 +534,16 @@ ask (const struct request *req, uint32_t reserved)
 static void
 random_machine (struct rng *rng)
 {
+    static const char *const knowledge[] = {
+        "?", "...", "", "h264-decode", "av1-encode-cqp", "h264-decode,av1-encode"};
+
     (void) start (NULL);
     for (unsigned i = 0, n = 1 + rng_below (rng, 5); i < n; i++) {
         char name[8];
 
         (void) snprintf (name, sizeof name, "g%u", i);
         put_gpu (i, name, rng_below (rng, 2) ? "xe" : "i915", 1 + rng_below (rng, 6));
+        knows (i, knowledge[rng_below (rng, countof (knowledge))]);
     }
 }
 
@@ -495,6 +587,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         arbiter_test (the_first_preference_that_has_room_is_taken),
         arbiter_test (any_is_the_least_loaded_by_share_of_its_slots),
+        arbiter_test (nobody_but_root_learns_whose_container_holds_a_gpu),
         arbiter_test (a_lost_gpu_is_not_given),
         arbiter_test (slots_are_given_to_the_last_and_no_further),
         arbiter_test (more_slots_than_there_are_is_refused),
@@ -504,8 +597,13 @@ main (void)
         arbiter_test (all_is_every_one_or_none),
         arbiter_test (slots_of_all_count_on_every_gpu),
         arbiter_test (all_with_more_slots_than_the_smallest_has_is_refused),
+        arbiter_test (who_requires_something_gets_a_gpu_that_can),
+        arbiter_test (who_cannot_is_named_with_what_it_does_not_list),
+        arbiter_test (those_that_are_not_known_come_after_those_that_are),
+        arbiter_test (one_that_is_being_asked_is_waited_for),
         arbiter_test (what_others_wait_for_is_not_given_away),
         arbiter_test (the_queue_goes_by_class),
+        arbiter_test (nobody_waits_for_those_who_come_much_later),
         arbiter_test (many_holders_are_cut_not_overrun),
         arbiter_test (who_has_no_name_is_called_by_its_id),
         arbiter_test (in_any_history_nobody_gets_what_another_has),

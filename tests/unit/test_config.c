@@ -67,7 +67,7 @@ every_key_is_taken (void **state)
     assert_ok (load (&config,
                      "{'runtimes': ['/usr/bin/crun', 'youki'], 'slots': 3, 'image-requests': true,"
                      " 'activate-timeout': 5, 'max-wait': 7, 'docker-socket': '/s', 'docker-root': '/d',"
-                     " 'containerd-root': '/c',"
+                     " 'containerd-root': '/c', 'users': [1000, 4294967294], 'groups': [44],"
                      " 'gpus': [{'match': 'driver:i915', 'name': 'igpu', 'slots': 1000}, {'match': 'any'}]}",
                      &err));
     assert_int_equal (config.n_runtimes, 2);
@@ -80,6 +80,11 @@ every_key_is_taken (void **state)
     assert_string_equal (config.docker_socket, "/s");
     assert_string_equal (config.docker_root, "/d");
     assert_string_equal (config.containerd_root, "/c");
+    assert_int_equal (config.users.n, 2);
+    assert_int_equal (config.users.ids[0], 1000);
+    assert_int_equal (config.users.ids[1], 4294967294U);
+    assert_int_equal (config.groups.n, 1);
+    assert_int_equal (config.groups.ids[0], 44);
     assert_int_equal (config.n_gpus, 2);
     assert_string_equal (config.gpus[0].match, "driver:i915");
     assert_string_equal (config.gpus[0].name, "igpu");
@@ -132,6 +137,11 @@ a_bad_file_is_named_with_its_key_and_leaves_the_defaults (void **state)
         {"{'docker-root': ''}", "\"docker-root\""},
         {"{'docker-root': 7}", "\"docker-root\""},
         {"{'containerd-root': null}", "\"containerd-root\""},
+        {"{'users': 1000}", "\"users\" wants a list of at most 64 ids"},
+        {"{'users': ['alice']}", "\"users\" wants numbers"},
+        {"{'users': [-1]}", "\"users\" wants numbers"},
+        {"{'groups': [4294967295]}", "\"groups\" wants numbers"},
+        {"{'groups': [1.5]}", "\"groups\" wants numbers"},
         {"{'gpus': {}}", "\"gpus\" wants a list"},
         {"{'gpus': [{}]}", "has no \"match\""},
         {"{'gpus': [7]}", "has no \"match\""},
@@ -224,6 +234,22 @@ the_socket_is_told_by_the_environment (void **state)
     assert_string_equal (config_socket (), "/x");
 }
 
+static void
+the_socket_for_users_stands_beside_it (void **state)
+{
+    char path[32];
+    struct error err = {0};
+
+    (void) state;
+    assert_int_equal (setenv ("DRI_BROKER_SOCKET", "/x/broker.sock", 1), 0);
+    assert_ok (config_user_socket (path, sizeof path, &err));
+    assert_string_equal (path, "/x/broker-user.sock");
+    assert_int_equal (setenv ("DRI_BROKER_SOCKET", "/x/y", 1), 0);
+    assert_ok (config_user_socket (path, sizeof path, &err));
+    assert_string_equal (path, "/x/y-user.sock");
+    assert_refused (config_user_socket (path, 14, &err), "/x/y");
+}
+
 int
 main (void)
 {
@@ -238,6 +264,7 @@ main (void)
         unit_test_in_folder (more_gpus_than_we_hold_are_refused),
         unit_test_in_folder (what_cannot_be_read_is_an_error),
         cmocka_unit_test (the_socket_is_told_by_the_environment),
+        cmocka_unit_test (the_socket_for_users_stands_beside_it),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

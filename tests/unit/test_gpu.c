@@ -345,6 +345,9 @@ check_json (const struct gpu *gpu, const char *wanted)
         fail_msg ("%s\nwanted\n%s", text, wanted);
 }
 
+#define NOT_READY                                                                                            \
+    "\"ready\":{\"level\":null,\"profiles\":[],\"driver\":null,\"reason\":null,\"expectation\":null}"
+
 static void
 json_says_null_for_what_is_not_known (void **state)
 {
@@ -358,18 +361,81 @@ json_says_null_for_what_is_not_known (void **state)
     check_json (
         &gpu, "{\"name\":\"igpu\",\"pci\":\"0000:00:02.0\",\"driver\":\"i915\",\"vendor\":\"0x8086\","
               "\"device\":\"0x00d1\",\"model\":\"Alder Lake-N\",\"render\":\"renderD128\",\"card\":\"card0\","
-              "\"state\":\"present\",\"reason\":null,\"ready\":{\"level\":null,\"profiles\":[]},"
-              "\"slots\":{\"total\":16},\"engines\":null,\"memory\":null,\"simulated\":false}");
+              "\"state\":\"present\",\"reason\":null," NOT_READY ","
+              "\"slots\":{\"total\":16},\"simulated\":false}");
     (void) strcpy (vgem.name, "gpu1");
     (void) strcpy (vgem.model, "\xff\xfe not UTF-8");
     vgem.card.name[0] = '\0';
     vgem.slots = 1;
     vgem.simulated = true;
-    check_json (
-        &vgem, "{\"name\":\"gpu1\",\"pci\":null,\"driver\":\"vgem\",\"vendor\":null,\"device\":null,"
-               "\"model\":null,\"render\":\"renderD129\",\"card\":null,\"state\":\"present\",\"reason\":null,"
-               "\"ready\":{\"level\":null,\"profiles\":[]},\"slots\":{\"total\":1},\"engines\":null,"
-               "\"memory\":null,\"simulated\":true}");
+    check_json (&vgem, "{\"name\":\"gpu1\",\"pci\":null,\"driver\":\"vgem\",\"vendor\":null,\"device\":null,"
+                       "\"model\":null,\"render\":\"renderD129\",\"card\":null,\"state\":\"present\","
+                       "\"reason\":null," NOT_READY ",\"slots\":{\"total\":1},"
+                       "\"simulated\":true}");
+}
+
+static void
+json_says_what_the_gpu_can_do (void **state)
+{
+    struct gpu gpu = pci_gpu ("0000:00:02.0", "i915", 0);
+    json_t *json;
+
+    (void) state;
+    gpu.ready = (struct gpu_ready){.knowledge = GPU_KNOWN,
+                                   .abilities = {.decode = 1U << VIDEO_AV1, .vpp = true},
+                                   .level = "vaapi",
+                                   .driver = "iHD",
+                                   .reason = "VA-API works",
+                                   .expectation = "more"};
+    json = gpu_to_json (&gpu);
+    assert_json (json_object_get (json, "ready"),
+                 "{'level':'vaapi','profiles':['vpp','av1-decode'],'driver':'iHD','reason':'VA-API works',"
+                 "'expectation':'more'}");
+    json_decref (json);
+}
+
+/* What was found out of one driver is nothing to the next.  */
+static void
+what_is_known_holds_as_long_as_the_driver_has_the_device (void **state)
+{
+    static struct gpus gpus;
+    struct gpu found = pci_gpu ("0000:00:02.0", "i915", 0), changed;
+    struct config config;
+    struct error err = {0};
+    char identity[GPU_IDENTITY_MAX], other[GPU_IDENTITY_MAX];
+
+    (void) state;
+    config_init (&config);
+    found.render.inode = 77;
+    (void) strcpy (found.version, "C0FFEE");
+    gpu_identity (&found, identity);
+    for (unsigned i = 0; i < 7; i++) {
+        memset (&gpus, 0, sizeof gpus);
+        assert_ok (gpus_update (&gpus, &config, &found, 1, &err));
+        assert_int_equal (gpus.table[0].ready.knowledge, GPU_UNKNOWN);
+        gpus.table[0].ready.knowledge = GPU_KNOWN;
+        gpus.table[0].ready.abilities.vpp = true;
+        changed = found;
+        changed.render.gid = 4;
+        (void) strcpy (changed.model, "more to be read");
+        if (i == 1)
+            changed.render.inode++;
+        if (i == 2)
+            changed.render.minor++;
+        if (i == 3)
+            (void) strcpy (changed.driver, "xe");
+        if (i == 4)
+            (void) strcpy (changed.version, "BEEF");
+        if (i == 5)
+            changed.device++;
+        if (i == 6) /* away and back */
+            assert_ok (gpus_update (&gpus, &config, NULL, 0, &err));
+        gpu_identity (&changed, other);
+        assert_int_equal (strcmp (identity, other) == 0, i == 0 || i == 6);
+        assert_ok (gpus_update (&gpus, &config, &changed, 1, &err));
+        assert_int_equal (gpus.table[0].ready.knowledge, i == 0 ? GPU_KNOWN : GPU_UNKNOWN);
+        assert_int_equal (gpus.table[0].ready.abilities.vpp, i == 0);
+    }
 }
 
 static void
@@ -618,6 +684,8 @@ main (void)
         cmocka_unit_test (no_two_gpus_have_the_same_name),
         cmocka_unit_test (bad_entries_change_nothing),
         cmocka_unit_test (json_says_null_for_what_is_not_known),
+        cmocka_unit_test (json_says_what_the_gpu_can_do),
+        cmocka_unit_test (what_is_known_holds_as_long_as_the_driver_has_the_device),
         cmocka_unit_test (json_of_a_lost_gpu_has_a_reason_and_no_nodes),
         unit_test_in_folder (a_fixture_is_taken),
         unit_test_in_folder (a_fixture_applied_again_keeps_the_places),

@@ -32,7 +32,8 @@ assert_add (const char *before, bool default_runtime, const char *wanted)
     struct text now = text (before);
     struct error err = {0};
 
-    if (daemon_json_add (&now, RUNTIME, default_runtime, &after, &err) < 0)
+    if (daemon_json_add (&now, NULL, &(struct daemon_json_edit){RUNTIME, default_runtime, NULL}, &after, &err)
+        < 0)
         fail_msg ("%s", err.message);
     assert_text (&after, wanted);
 }
@@ -117,10 +118,11 @@ test_add_takes_a_new_path (void **state)
 static void
 assert_edit_refused (const char *before, const char *why)
 {
+    const struct daemon_json_edit edit = {RUNTIME, true, NULL};
     struct text now = text (before), after = {0};
     struct error err = {0};
 
-    assert_int_equal (daemon_json_add (&now, RUNTIME, true, &after, &err), -1);
+    assert_int_equal (daemon_json_add (&now, NULL, &edit, &after, &err), -1);
     assert_null (after.data);
     if (!strstr (err.message, why))
         fail_msg ("expected \"%s\" in \"%s\"", why, err.message);
@@ -158,10 +160,11 @@ test_remove_gives_the_original_back (void **state)
     for (size_t i = 0; i < countof (originals); i++) {
         for (int default_runtime = 0; default_runtime < 2; default_runtime++) {
             _cleanup_text_ struct text after = {0};
+            const struct daemon_json_edit edit = {RUNTIME, default_runtime != 0, NULL};
             struct text original = text (originals[i]);
             struct error err;
 
-            assert_int_equal (daemon_json_add (&original, RUNTIME, default_runtime != 0, &after, &err), 0);
+            assert_int_equal (daemon_json_add (&original, NULL, &edit, &after, &err), 0);
             assert_remove (after.data, &original, originals[i]);
         }
     }
@@ -262,7 +265,7 @@ assert_file (const char *path, const char *wanted)
 static bool
 install (const struct files *f, bool default_runtime, bool dry_run)
 {
-    struct docker_install how = {f->config, RUNTIME, default_runtime, dry_run};
+    struct docker_install how = {f->config, RUNTIME, default_runtime, dry_run, NULL};
     struct docker_outcome done;
     struct error err;
     bool changed;

@@ -157,7 +157,7 @@ an_empty_text_names_no_container (void **state)
     assert_false (container_is (&nameless, ""));
     leases_init (&leases);
     (void) take ("x", ID_A, "", 0);
-    assert_null (lease_find_container (&leases, ""));
+    assert_null (lease_find_container (&leases, "", 0));
 }
 
 static void
@@ -170,13 +170,73 @@ the_newest_of_several_is_found (void **state)
     (void) take ("1", "id-1", "web", 10);
     newest = take ("2", "id-2", "web", 30);
     (void) take ("3", "id-3", "web", 20);
-    assert_ptr_equal (lease_find_container (&leases, "web"), newest);
-    assert_string_equal (lease_find_container (&leases, "id-3")->id, "3");
-    assert_null (lease_find_container (&leases, "other"));
+    assert_ptr_equal (lease_find_container (&leases, "web", 0), newest);
+    assert_string_equal (lease_find_container (&leases, "id-3", 0)->id, "3");
+    assert_null (lease_find_container (&leases, "other", 0));
     assert_null (lease_find (&leases, "4"));
     lease_drop (&leases, newest);
-    assert_string_equal (lease_find_container (&leases, "web")->id, "3");
+    assert_string_equal (lease_find_container (&leases, "web", 0)->id, "3");
     assert_null (lease_find (&leases, "2"));
+}
+
+static void
+each_finds_his_own_and_root_everybodys_after_that (void **state)
+{
+    struct lease *roots, *hers, *other;
+
+    (void) state;
+    leases_init (&leases);
+    roots = take ("1", "id-1", "web", 10);
+    hers = take ("2", "id-2", "web", 30);
+    other = take ("3", "id-3", "only", 20);
+    hers->order.owner = other->order.owner = 1000;
+    assert_ptr_equal (lease_find_container (&leases, "web", 0), roots);
+    assert_ptr_equal (lease_find_container (&leases, "only", 0), other);
+    assert_ptr_equal (lease_find_container (&leases, "web", 1000), hers);
+    assert_null (lease_find_container (&leases, "id-1", 1000));
+    assert_null (lease_find_container (&leases, "web", 1001));
+}
+
+static void
+an_engines_id_is_its_own_containers_alone (void **state)
+{
+    struct lease *roots, *named, *hers;
+
+    (void) state;
+    leases_init (&leases);
+    roots = take ("1", ID_A, "web", 10);
+    named = take ("2", "id-2", ID_A, 20); /* somebody calls it like that */
+    hers = take ("3", ID_A, "web", 30);
+    hers->order.owner = 1000;
+    assert_ptr_equal (lease_find_exact (&leases, ID_A, 0), roots);
+    assert_ptr_equal (lease_find_exact (&leases, ID_A, 1000), hers);
+    assert_ptr_equal (lease_find_exact (&leases, "id-2", 0), named);
+    assert_null (lease_find_exact (&leases, "web", 0));
+    assert_null (lease_find_exact (&leases, "aaaaaaaaaaaa", 0));
+    assert_null (lease_find_exact (&leases, "", 0));
+    lease_drop (&leases, roots);
+    assert_null (lease_find_exact (&leases, ID_A, 0));
+}
+
+static void
+users_leave_room_for_root (void **state)
+{
+    (void) state;
+    leases_init (&leases);
+    for (unsigned i = 0; i < LEASES_UNPRIVILEGED_MAX; i++) {
+        uid_t uid = 1000 + i / LEASES_UID_MAX;
+
+        assert_null (leases_full (&leases, uid));
+        take ("x", "id", "", 0)->order.owner = uid;
+        if (i % LEASES_UID_MAX == LEASES_UID_MAX - 1)
+            assert_contains (leases_full (&leases, uid), "16 leases");
+    }
+    assert_contains (leases_full (&leases, 5000), "128 leases");
+    while (leases.n < LEASES_MAX) {
+        assert_null (leases_full (&leases, 0));
+        (void) take ("x", "id", "", 0);
+    }
+    assert_contains (leases_full (&leases, 0), "all 256");
 }
 
 /* --- orders --- */
@@ -272,10 +332,10 @@ status_says_null_for_what_is_not_known (void **state)
     (void) strcpy (lease->decision, "why");
     json = lease_to_json (lease, &gpus, true);
     (void) json_object_del (json, "container");
-    assert_json (json,
-                 "{'id': '0123', 'state': 'granted', 'gpu': null, 'access': 'shared', 'class': 'interactive',"
-                 " 'slots': 1, 'share': null, 'pid': null, 'since': 1700000000, 'ready': null,"
-                 " 'reason': 'why', 'engines': null, 'memory': null}");
+    assert_json (json, "{'id': '0123', 'owner': 0, 'state': 'granted', 'gpu': null, 'access': 'shared', "
+                       "'class': 'interactive',"
+                       " 'slots': 1, 'share': null, 'pid': null, 'since': 1700000000, 'ready': null,"
+                       " 'reason': 'why'}");
     json_decref (json);
 }
 
@@ -301,11 +361,11 @@ status_says_what_is_known_and_the_id_to_root_only (void **state)
     lease->order.request.access = ACCESS_EXCLUSIVE;
     json = lease_to_json (lease, &gpus, false);
     (void) json_object_del (json, "container");
-    assert_json (
-        json, "{'id': null, 'state': 'active', 'gpu': 'arc', 'access': 'exclusive', 'class': 'interactive',"
-              " 'slots': 1, 'share': 40, 'pid': 4711, 'since': 5,"
-              " 'ready': {'level': 'driver', 'ok': true, 'reason': 'i915 1.6'},"
-              " 'reason': '', 'engines': null, 'memory': null}");
+    assert_json (json, "{'id': null, 'owner': 0, 'state': 'active', 'gpu': 'arc', 'access': 'exclusive', "
+                       "'class': 'interactive',"
+                       " 'slots': 1, 'share': 40, 'pid': 4711, 'since': 5,"
+                       " 'ready': {'level': 'driver', 'ok': true, 'reason': 'i915 1.6'},"
+                       " 'reason': ''}");
     json_decref (json);
     lease->lost = true;
     assert_string_equal (lease_state_name (lease), "lost");
@@ -324,6 +384,9 @@ main (void)
         cmocka_unit_test (dropping_frees_the_order),
         cmocka_unit_test (a_container_is_named_by_id_start_of_id_or_name),
         cmocka_unit_test (an_empty_text_names_no_container),
+        cmocka_unit_test (each_finds_his_own_and_root_everybodys_after_that),
+        cmocka_unit_test (an_engines_id_is_its_own_containers_alone),
+        cmocka_unit_test (users_leave_room_for_root),
         cmocka_unit_test (the_newest_of_several_is_found),
         cmocka_unit_test (an_order_is_taken_apart),
         cmocka_unit_test (a_hostile_order_is_refused),

@@ -3,8 +3,10 @@
 #include "tests/unit/testing.h"
 
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "hook/confine.h"
@@ -42,12 +44,22 @@ static void
 look_around (pid_t parent)
 {
     int signo = 0;
+    char session[40];
 
+    (void) snprintf (session, sizeof session, "\nNSsid:\t%d\n", (int) getpid ());
     say ("effective", status_has ("CapEff:\t0000000000000000"));
     say ("permitted", status_has ("CapPrm:\t0000000000000000"));
     say ("inheritable", status_has ("CapInh:\t0000000000000000"));
     say ("no_new_privs", status_has ("NoNewPrivs:\t1"));
     say ("seccomp", status_has ("Seccomp:\t2"));
+    say ("blocked", status_has ("SigBlk:\t0000000000000000"));
+    say ("ignored", status_has ("SigIgn:\t0000000000000000"));
+    say ("session", status_has (session));
+    say ("typing", ioctl (CONFINE_NODE, TIOCSTI, "x") < 0 && errno == EPERM);
+    say ("typing, in 64 bits",
+         syscall (SYS_ioctl, CONFINE_NODE, 0x100000000UL | TIOCSTI, "x") < 0 && errno == EPERM);
+    say ("the console", ioctl (CONFINE_NODE, TIOCLINUX, "x") < 0 && errno == EPERM);
+    say ("other requests", ioctl (CONFINE_NODE, TIOCGWINSZ, &signo) < 0 && errno == ENOTTY);
     say ("group", getpgrp () == getpid () && getppid () == parent);
     say ("files", limit_is (RLIMIT_NOFILE, 64));
     say ("core", limit_is (RLIMIT_CORE, 1));
@@ -67,6 +79,7 @@ static void
 box (char *said, size_t size, pid_t parent, const int fds[4])
 {
     struct error err = {0};
+    sigset_t all;
     ssize_t n;
     int ends[2];
     pid_t child;
@@ -81,6 +94,10 @@ box (char *said, size_t size, pid_t parent, const int fds[4])
                                         .parent = parent,
                                         .cpu_seconds = 7};
 
+        /* As of crun.  */
+        (void) sigfillset (&all);
+        (void) sigprocmask (SIG_BLOCK, &all, NULL);
+        (void) signal (SIGPIPE, SIG_IGN);
         /* As of a caller without standard streams.  */
         for (int i = 0; fds[0] > 2 && i <= 2; i++)
             (void) close (i);

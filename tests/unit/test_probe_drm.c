@@ -215,6 +215,18 @@ amdgpu_tells_of_its_video_blocks (void **state)
     assert_string_equal (facts.firmware[0].version, "0x0211f002");
     assert_int_equal (facts.n_notes, 0);
 
+    /* One from before VCN.  */
+    ask (&facts, "driver=amdgpu video=0 uvd=1");
+    assert_true (facts.video);
+    assert_int_equal (facts.n_engines, 2);
+    assert_int_equal (engines (&facts, "uvd"), 1);
+    assert_int_equal (engines (&facts, "vce"), 1);
+    assert_int_equal (facts.n_firmware, 2);
+    assert_string_equal (facts.firmware[0].name, "uvd");
+    assert_string_equal (facts.firmware[1].name, "vce");
+    assert_string_equal (facts.firmware[1].version, "0x01823000");
+    assert_int_equal (facts.n_notes, 0);
+
     ask (&facts, "driver=amdgpu video=0");
     assert_true (facts.engines_known);
     assert_false (facts.video);

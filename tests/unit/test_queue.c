@@ -1,5 +1,6 @@
 #include "testing.h"
 
+#include "broker/arbiter.h"
 #include "broker/queue.h"
 #include "broker/scope.h"
 
@@ -12,6 +13,7 @@ add (enum waiter_kind kind, const char *id, enum request_class class)
 
     (void) snprintf (waiter.order.container.id, sizeof waiter.order.container.id, "%s", id);
     waiter.order.request.class = class;
+    waiter.turn = arbiter_turn (class, 0, 1000);
     waiter.order.parameters = strdup ("{}");
     return queue_add (&queue, &waiter);
 }
@@ -104,15 +106,13 @@ who_was_put_off_is_found_and_clients_are_not (void **state)
 static void
 only_clients_reserve_and_not_against_a_better_class (void **state)
 {
-    struct request newcomer = {.class = CLASS_INTERACTIVE};
-
     (void) state;
     assert_non_null (add (WAITER_PUT_OFF, "a", CLASS_REALTIME));
-    assert_int_equal (queue_reserved_before (&queue, &newcomer), 0);
+    assert_int_equal (queue_reserved_before (&queue, UINT64_MAX), 0);
     assert_non_null (add (WAITER_CLIENT, "b", CLASS_INTERACTIVE));
-    assert_int_equal (queue_reserved_before (&queue, &newcomer), 1U << WAITER_CLIENT);
-    newcomer.class = CLASS_REALTIME;
-    assert_int_equal (queue_reserved_before (&queue, &newcomer), 0);
+    assert_int_equal (queue_reserved_before (&queue, arbiter_turn (CLASS_INTERACTIVE, 1, 1000)),
+                      1U << WAITER_CLIENT);
+    assert_int_equal (queue_reserved_before (&queue, arbiter_turn (CLASS_REALTIME, 1, 1000)), 0);
 }
 
 static void

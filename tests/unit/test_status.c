@@ -170,7 +170,7 @@ test_explain (void **state)
     assert_prints (EXPLAIN, json, "additional groups: 44, 105\n");
     assert_prints (EXPLAIN, json, "becomes uid 1000, gid 1001\n");
     assert_prints (EXPLAIN, json, "on the host uid 101000, gid 201001\n");
-    assert_prints (EXPLAIN, json, "renderD128 226:128 0660 101000:201001");
+    assert_prints (EXPLAIN, json, "renderD128 226:128 0660 1000:1001 101000:201001");
     assert_prints (EXPLAIN, json, "a\\u0007note\n");
 }
 

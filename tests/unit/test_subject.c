@@ -4,6 +4,7 @@
 #include "broker/subject.h"
 
 static struct leasing l; /* large */
+static const struct viewer root = {.uid = 0, .sees_all = true};
 
 static struct container
 container (const char *name, const char *project, const char *service)
@@ -64,7 +65,7 @@ assert_found (const char *text, const char *state, const char *reason)
 {
     struct subject s;
 
-    subject_find (&l, text, &s);
+    subject_find (&l, text, &root, &s);
     if (!s.order)
         fail_msg ("%s: nobody", text);
     if (s.n_containers > 1)
@@ -79,7 +80,7 @@ assert_nobody (const char *text)
 {
     struct subject s;
 
-    subject_find (&l, text, &s);
+    subject_find (&l, text, &root, &s);
     assert_null (s.order);
     assert_int_equal (s.n_containers, 0);
 }
@@ -165,14 +166,14 @@ several_containers_of_a_service_are_all_named (void **state)
     add_lease (container ("media-web-1", "media", "web"), 10, "");
     add_refusal (container ("home-web-1", "home", "web"), "");
     add_waiter (container ("media-db-1", "media", "db"), WAITER_CLIENT, "");
-    subject_find (&l, "web", &s);
+    subject_find (&l, "web", &root, &s);
     assert_int_equal (s.n_containers, 2);
     assert_string_equal (s.containers[0], "media-web-1");
     assert_string_equal (s.containers[1], "home-web-1");
     assert_found ("home/web", "refused", "");
     add_refusal (container ("app", "media-web", "x"), "");
     add_refusal (container ("odd", "media", "web-x"), "");
-    subject_find (&l, "media-web-x", &s);
+    subject_find (&l, "media-web-x", &root, &s);
     assert_int_equal (s.n_containers, 2);
 }
 
@@ -188,8 +189,35 @@ more_containers_than_are_told_do_no_harm (void **state)
         (void) snprintf (name, sizeof name, "media-web-%u", i);
         add_lease (container (name, "media", "web"), 10, "");
     }
-    subject_find (&l, "web", &s);
+    subject_find (&l, "web", &root, &s);
     assert_int_equal (s.n_containers, SUBJECT_CONTAINERS_MAX);
+}
+
+static void
+who_is_not_root_is_told_of_his_own_alone (void **state)
+{
+    const struct viewer hers = {.uid = 1000}, reader = {.uid = 1000, .sees_all = true};
+    struct subject s;
+
+    (void) state;
+    add_lease (container ("film", "", ""), 30, "hers");
+    l.leases.table[l.leases.order[0]].order.owner = 1000;
+    add_refusal (container ("film", "", ""), "root's");
+    add_lease (container ("tune", "media", "web"), 10, "root's");
+    assert_found ("film", "refused", "root's");
+    subject_find (&l, "film", &hers, &s);
+    assert_string_equal (s.reason, "hers");
+    subject_find (&l, "film", &reader, &s);
+    assert_string_equal (s.reason, "hers");
+    subject_find (&l, "tune", &reader, &s);
+    assert_non_null (s.order);
+    subject_find (&l, "tune", &hers, &s);
+    assert_null (s.order);
+    subject_find (&l, "web", &hers, &s);
+    assert_null (s.order);
+    assert_true (viewer_owns (&root, &l.leases.table[l.leases.order[0]].order));
+    assert_true (viewer_owns (&reader, &l.leases.table[l.leases.order[0]].order));
+    assert_false (viewer_owns (&reader, &l.leases.table[l.leases.order[1]].order));
 }
 
 int
@@ -204,6 +232,7 @@ main (void)
         cmocka_unit_test_setup (one_container_that_asked_often_is_one, start),
         cmocka_unit_test_setup (several_containers_of_a_service_are_all_named, start),
         cmocka_unit_test_setup (more_containers_than_are_told_do_no_harm, start),
+        cmocka_unit_test_setup (who_is_not_root_is_told_of_his_own_alone, start),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

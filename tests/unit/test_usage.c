@@ -78,6 +78,22 @@ what_was_before_the_first_look_does_not_count (void **state)
     assert_rate (0.25);
 }
 
+/* Its container had no client before: the mean since the start is known at the first look.  */
+static void
+a_lease_that_starts_now_counts_from_now (void **state)
+{
+    (void) state;
+    usage_start (usage, 0, 1, 10 * S);
+    usage_begin (usage, 11 * S);
+    usage_end (usage);
+    usage_begin (usage, 14 * S);
+    usage_look_at (usage, 0, 1);
+    add (0, 7, S, 0, 1);
+    usage_end (usage);
+    assert_rate (0.25);
+    assert_int_equal (usage_span (usage, 0, 0), 4 * S);
+}
+
 static void
 a_client_that_came_counts_whole (void **state)
 {
@@ -244,6 +260,7 @@ main (void)
 {
     const struct CMUnitTest tests[] = {
         with_usage (what_was_before_the_first_look_does_not_count),
+        with_usage (a_lease_that_starts_now_counts_from_now),
         with_usage (a_client_that_came_counts_whole),
         with_usage (what_a_client_did_stays_when_it_goes),
         with_usage (a_client_in_two_files_counts_once),

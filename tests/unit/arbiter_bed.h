@@ -1,0 +1,79 @@
+/* GPUs, leases and requests, for tests of the arbiter.  */
+#ifndef DRI_ARBITER_BED_H
+#define DRI_ARBITER_BED_H
+
+#include "tests/unit/testing.h"
+
+#include "broker/arbiter.h"
+
+UNUSED static struct gpus gpus;
+static struct leases leases; /* large */
+static struct decision decision;
+
+UNUSED static void
+put_gpu (unsigned i, const char *name, const char *driver, unsigned slots)
+{
+    struct gpu *gpu = &gpus.table[i];
+
+    *gpu = (struct gpu){
+        .state = GPU_PRESENT, .slots = slots, .vendor = 0x8086, .device = (uint16_t) (0x1000 + i)};
+    (void) snprintf (gpu->name, sizeof gpu->name, "%s", name);
+    (void) snprintf (gpu->driver, sizeof gpu->driver, "%s", driver);
+    (void) snprintf (gpu->pci, sizeof gpu->pci, "0000:00:%02x.0", i);
+    (void) snprintf (gpu->render.name, sizeof gpu->render.name, "renderD%u", 128 + i);
+}
+
+UNUSED static int
+start (void **state)
+{
+    (void) state;
+    memset (&gpus, 0, sizeof gpus);
+    leases_init (&leases);
+    put_gpu (0, "igpu", "i915", 4);
+    put_gpu (1, "arc", "xe", 8);
+    return 0;
+}
+
+#define arbiter_test(test) cmocka_unit_test_setup (test, start)
+
+/* "gpu=arc,any access=exclusive slots=2"; selectors as in dri.gpu.  */
+UNUSED static struct request
+request (const char *text)
+{
+    struct request req;
+    struct error err = {0};
+    char copy[256], name[32], *save = NULL;
+
+    request_init (&req);
+    (void) snprintf (copy, sizeof copy, "%s", text);
+    for (char *word = strtok_r (copy, " ", &save); word; word = strtok_r (NULL, " ", &save)) {
+        char *equals = strchr (word, '=');
+
+        (void) snprintf (name, sizeof name, "dri.%.*s", (int) (equals - word), word);
+        assert_ok (request_set (&req, SOURCE_LABEL, name, equals + 1, &err));
+    }
+    return req;
+}
+
+UNUSED static enum verdict
+decide (const char *text, uint32_t reserved)
+{
+    struct request req = request (text);
+
+    arbiter_decide (&gpus, &leases, &req, 0, reserved, &decision);
+    return decision.verdict;
+}
+
+UNUSED static struct lease *
+hold (const char *name, const char *text, uint32_t set)
+{
+    struct lease *lease = lease_take (&leases);
+
+    lease->state = LEASE_ACTIVE;
+    lease->order.request = request (text);
+    lease->gpus = set;
+    (void) snprintf (lease->order.container.name, sizeof lease->order.container.name, "%s", name);
+    return lease;
+}
+
+#endif
