@@ -179,7 +179,7 @@ no_figures (void)
 static void
 add_up (const struct meter *meter, unsigned lease, unsigned gpu, struct figures *f)
 {
-    const struct usage_sum *sum = &meter->usage.leases[lease].sums[gpu];
+    const struct usage_sum *sum = &meter->usage.shares[gpu][lease].sum;
     double over = (double) usage_span (&meter->usage, lease, gpu) / 1e9;
 
     for (unsigned i = 0; i < ENGINES; i++) {

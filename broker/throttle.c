@@ -150,7 +150,7 @@ static void
 report (struct throttle *t, unsigned i, uint32_t gpus)
 {
     for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++) {
-        const struct usage_sum *sum = &t->leasing->meter->usage.leases[i].sums[gpu];
+        const struct usage_sum *sum = &t->leasing->meter->usage.shares[gpu][i].sum;
 
         if ((gpus & (1U << gpu)) && is_known (sum))
             governor_report (&t->governor, i, gpu, sum->busy);

@@ -52,6 +52,15 @@ usage_begin (struct usage *usage, uint64_t now)
     usage->missed = false;
 }
 
+/* What was never written is not touched: a page less.  */
+static void
+clear (struct usage *usage, unsigned lease, uint32_t gpus)
+{
+    for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++)
+        if (gpus & (1U << gpu))
+            usage->shares[gpu][lease] = (struct usage_share){.sum = {.clients = 0}};
+}
+
 void
 usage_look_at (struct usage *usage, unsigned lease, uint32_t gpus)
 {
@@ -59,13 +68,16 @@ usage_look_at (struct usage *usage, unsigned lease, uint32_t gpus)
 
     if (l->looked && !l->fresh && l->round + 1 != usage->round) {
         l->looked = 0;
-        memset (l->marks, 0, sizeof l->marks);
+        for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++)
+            if (gpus & (1U << gpu))
+                memset (usage->shares[gpu][lease].marks, 0, sizeof usage->shares[gpu][lease].marks);
     }
+    clear (usage, lease, gpus & ~l->gpus);
     l->fresh = false;
     l->round = usage->round;
     l->gpus = gpus;
     for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++) {
-        struct usage_sum *sum = &l->sums[gpu];
+        struct usage_sum *sum = &usage->shares[gpu][lease].sum;
 
         if ((gpus & (1U << gpu)) == 0)
             continue;
@@ -97,7 +109,7 @@ void
 usage_add (struct usage *usage, unsigned lease, unsigned gpu, const struct fdinfo *info)
 {
     struct usage_clients *clients = &usage->rounds[usage->current];
-    struct usage_sum *sum = &usage->leases[lease].sums[gpu];
+    struct usage_sum *sum = &usage->shares[gpu][lease].sum;
     uint16_t *slot = slot_of (clients, gpu, info->client);
     struct usage_client *c;
 
@@ -143,7 +155,7 @@ static void
 count (struct usage *usage, struct usage_client *c)
 {
     const struct usage_lease *lease = &usage->leases[c->lease];
-    struct usage_sum *sum = &usage->leases[c->lease].sums[c->gpu];
+    struct usage_sum *sum = &usage->shares[c->gpu][c->lease].sum;
     const struct usage_client *then = find (before (usage), c->gpu, c->id);
     static const struct usage_client unseen;
 
@@ -162,10 +174,10 @@ count (struct usage *usage, struct usage_client *c)
 /* A rate begins at the older mark, which is thrown away when the newer one is old enough to take its place.
  */
 static void
-set_marks (struct usage_lease *lease, unsigned gpu, uint64_t now)
+set_marks (struct usage_share *share, uint64_t now)
 {
-    struct usage_mark *marks = lease->marks[gpu];
-    const struct usage_sum *sum = &lease->sums[gpu];
+    struct usage_mark *marks = share->marks;
+    const struct usage_sum *sum = &share->sum;
 
     if (marks[1].at != 0 && now - marks[1].at < rate_ns)
         return;
@@ -189,7 +201,7 @@ usage_end (struct usage *usage)
         lease->looked = usage->now;
         for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++)
             if (lease->gpus & (1U << gpu))
-                set_marks (lease, gpu, usage->now);
+                set_marks (&usage->shares[gpu][i], usage->now);
     }
 }
 
@@ -198,29 +210,31 @@ usage_start (struct usage *usage, unsigned lease, uint32_t gpus, uint64_t now)
 {
     struct usage_lease *l = &usage->leases[lease];
 
-    *l = (struct usage_lease){.looked = now, .fresh = true};
+    clear (usage, lease, gpus | l->gpus);
+    *l = (struct usage_lease){.looked = now, .fresh = true, .gpus = gpus};
     for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++)
         if (gpus & (1U << gpu))
-            l->marks[gpu][1].at = now;
+            usage->shares[gpu][lease].marks[1].at = now;
 }
 
 void
 usage_forget (struct usage *usage, unsigned lease)
 {
+    clear (usage, lease, usage->leases[lease].gpus);
     usage->leases[lease] = (struct usage_lease){.looked = 0};
 }
 
 static const struct usage_mark *
-rate_since (const struct usage_lease *l, unsigned gpu)
+rate_since (const struct usage_share *share)
 {
-    return &l->marks[gpu][l->marks[gpu][0].at == 0];
+    return &share->marks[share->marks[0].at == 0];
 }
 
 uint64_t
 usage_span (const struct usage *usage, unsigned lease, unsigned gpu)
 {
     const struct usage_lease *l = &usage->leases[lease];
-    const struct usage_mark *since = rate_since (l, gpu);
+    const struct usage_mark *since = rate_since (&usage->shares[gpu][lease]);
 
     return since->at == 0 || l->looked <= since->at ? 0 : l->looked - since->at;
 }
@@ -228,8 +242,8 @@ usage_span (const struct usage *usage, unsigned lease, unsigned gpu)
 double
 usage_rate (const struct usage *usage, unsigned lease, unsigned gpu, enum engine engine)
 {
-    const struct usage_sum *sum = &usage->leases[lease].sums[gpu];
-    const struct usage_mark *since = rate_since (&usage->leases[lease], gpu);
+    const struct usage_sum *sum = &usage->shares[gpu][lease].sum;
+    const struct usage_mark *since = rate_since (&usage->shares[gpu][lease]);
     uint64_t span = usage_span (usage, lease, gpu);
     double rate;
 

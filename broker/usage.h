@@ -47,8 +47,12 @@ struct usage_lease {
     bool fresh;      /* started, not looked at yet */
     unsigned round;  /* of that look */
     uint32_t gpus;   /* bit set: those of that look */
-    struct usage_sum sums[GPUS_MAX];
-    struct usage_mark marks[GPUS_MAX][2]; /* the older one first: where a rate begins */
+};
+
+/* What a lease has had of a GPU.  */
+struct usage_share {
+    struct usage_sum sum;
+    struct usage_mark marks[2]; /* the older one first: where a rate begins */
 };
 
 /* Large (2 MiB), but only what is used is touched: to be had all zero, as static storage is.  */
@@ -59,6 +63,7 @@ struct usage {
     struct usage_clients rounds[2];
     unsigned current;
     struct usage_lease leases[LEASES_MAX];
+    struct usage_share shares[GPUS_MAX][LEASES_MAX]; /* of the few GPUs that there are, few pages */
 };
 
 /* A round: begin, every lease that is looked at with its GPUs, all of its clients on these, end. One that a

@@ -54,7 +54,7 @@ look (double at, uint64_t client, uint64_t render)
 static uint64_t
 busy (void)
 {
-    return usage->leases[0].sums[0].busy[ENGINE_RENDER];
+    return usage->shares[0][0].sum.busy[ENGINE_RENDER];
 }
 
 static void
@@ -104,9 +104,9 @@ a_client_that_came_counts_whole (void **state)
     add (0, 8, S / 2, 0, 1);
     usage_end (usage);
     assert_int_equal (busy (), S / 2);
-    assert_int_equal (usage->leases[0].sums[0].clients, 2);
-    assert_int_equal (usage->leases[0].sums[0].memory, 400);
-    assert_int_equal (usage->leases[0].sums[0].resident, 200);
+    assert_int_equal (usage->shares[0][0].sum.clients, 2);
+    assert_int_equal (usage->shares[0][0].sum.memory, 400);
+    assert_int_equal (usage->shares[0][0].sum.resident, 200);
 }
 
 static void
@@ -118,8 +118,8 @@ what_a_client_did_stays_when_it_goes (void **state)
     begin (2);
     usage_end (usage);
     assert_int_equal (busy (), S / 2);
-    assert_int_equal (usage->leases[0].sums[0].clients, 0);
-    assert_int_equal (usage->leases[0].sums[0].resident, 0);
+    assert_int_equal (usage->shares[0][0].sum.clients, 0);
+    assert_int_equal (usage->shares[0][0].sum.resident, 0);
 }
 
 static void
@@ -133,8 +133,8 @@ a_client_in_two_files_counts_once (void **state)
     add (0, 7, S / 8, 0, 1);
     usage_end (usage);
     assert_int_equal (busy (), S / 2);
-    assert_int_equal (usage->leases[0].sums[0].clients, 1);
-    assert_int_equal (usage->leases[0].sums[0].resident, 100);
+    assert_int_equal (usage->shares[0][0].sum.clients, 1);
+    assert_int_equal (usage->shares[0][0].sum.resident, 100);
 }
 
 /* The same number on another GPU is another client.  */
@@ -149,8 +149,8 @@ client_ids_are_of_a_gpu (void **state)
     usage_add (usage, 0, 0, &info);
     usage_add (usage, 0, 1, &info);
     usage_end (usage);
-    assert_int_equal (usage->leases[0].sums[0].clients, 1);
-    assert_int_equal (usage->leases[0].sums[1].clients, 1);
+    assert_int_equal (usage->shares[0][0].sum.clients, 1);
+    assert_int_equal (usage->shares[1][0].sum.clients, 1);
 }
 
 /* The kernel allows a counter to fall for a while; it must not count twice when it rises again.  */
@@ -252,7 +252,7 @@ more_clients_than_fit_are_told (void **state)
     assert_true (usage->missed);
     add (0, 5 << 20, 0, 0, 1);
     usage_end (usage);
-    assert_int_equal (usage->leases[0].sums[0].clients, USAGE_CLIENTS_MAX);
+    assert_int_equal (usage->shares[0][0].sum.clients, USAGE_CLIENTS_MAX);
 }
 
 int
