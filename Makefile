@@ -55,7 +55,7 @@ BROKER  := broker/broker.c broker/abilities.c broker/alarm.c broker/arbiter.c br
            broker/journal.c broker/layout.c broker/lease.c broker/leasedir.c broker/leasing.c broker/message.c \
            broker/meter.c broker/methods.c broker/observer.c broker/overview.c broker/passing.c broker/peer.c broker/prober.c broker/prober_child.c broker/probing.c broker/process.c broker/queue.c broker/recovery.c broker/scan.c broker/scope.c \
            broker/server.c broker/simulate.c broker/subject.c broker/throttle.c broker/turns.c broker/usage.c broker/verdicts.c broker/warden.c hook/cgroup.c hook/device_cgroup.c oci/program.c
-DRICTL  := broker/drictl.c broker/daemon_json.c broker/explain.c broker/insiders.c broker/drictl_attach.c broker/drictl_probe.c broker/probe_print.c broker/generic_resources.c broker/install_docker.c broker/install_podman.c broker/print.c \
+DRICTL  := broker/drictl.c broker/drictl_common.c broker/drictl_install.c broker/drictl_verbs.c broker/daemon_json.c broker/explain.c broker/insiders.c broker/drictl_attach.c broker/drictl_probe.c broker/probe_print.c broker/generic_resources.c broker/install_docker.c broker/install_podman.c broker/print.c \
            broker/drictl_cdi.c broker/install_lxc.c broker/place.c \
            broker/engines.c broker/status.c oci/cdi_rules.c oci/cdi_schema.c oci/cdi_spec.c $(ATTACH)
 # dri-probe is dynamic, since it loads libva, but needs the C library only: it runs inside containers, with theirs.
