@@ -21,6 +21,7 @@ setup () { find_broker; RUNTIME=runc; }
 teardown ()
 {
 	local runtime id
+	umount /sys/dev 2>/dev/null || :
 	rm -f /etc/ld.so.preload /etc/drm-player /etc/va-driver
 	for runtime in runc crun; do
 		for id in $($runtime list -q); do $runtime delete --force "$id"; done
@@ -194,6 +195,16 @@ in_a_user_namespace ()
 	refused 'does not offer rate control vbr for HEVCMain'
 	image glibc crashes
 	refused 'died (Segmentation fault)'
+}
+
+@test "a start that fails says what this generation of GPUs can do that the image's driver does not list" {
+	# /sys says that the stand-in is an Alder Lake-N.
+	mount -t tmpfs none /sys/dev
+	mkdir -p /sys/dev/char/10:229/device
+	echo 0x8086 >/sys/dev/char/10:229/device/vendor
+	echo 0x46d1 >/sys/dev/char/10:229/device/device
+	image glibc good require=vp9-decode
+	refused 'Alder Lake-N decodes VP9; this driver, Test fixture VA driver, does not list it: the image has another driver'
 }
 
 no_probe_left () { ! pgrep -f 'dri-probe.confined' >/dev/null; }

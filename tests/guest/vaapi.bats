@@ -77,6 +77,7 @@ refused ()
 	refused crashes 'Segmentation fault'
 	refused forks 'fork: not permitted'
 	refused floods 'more than 256 KiB of output'
+	refused eats 'of the 512 MiB that it is allowed'
 }
 
 @test "Mesa's own driver for these GPUs, which cannot come up without 3D, is refused by name" {
