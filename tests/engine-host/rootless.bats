@@ -50,6 +50,43 @@ workload_opens_its_gpu ()
 	each_runtime workload_opens_its_gpu
 }
 
+who_has_spoken () { as alice podman logs who 2>&1 | grep -q ^workload; }
+# identity OPTIONS BEFORE USER NODE: as in identities.bats, where a user's own Podman starts it; the workload opens the
+# node, who comes by exec as that user does, nobody else has to, and explain tells of the node what ls does
+# shellcheck disable=SC2016,SC2086
+identity ()
+{
+	local look
+	his_start alice who $1 app ${2:-sh} -c 'echo "workload $(id -u):$(id -g) $(open-gpu 2>&1 && echo opens)"; exec sleep 600'
+	wait_until 10 who_has_spoken
+	assert_equal "$(as alice podman logs who 2>&1)" "workload $3 opens"
+	run as alice podman exec --user "$3" who open-gpu
+	assert_success
+	run as alice podman exec --user 4321:4321 who open-gpu
+	assert_failure
+	assert_says 'Permission denied'
+	look=$(as alice podman exec --user 0 who sh -c 'stat -c "%u:%g %a" /dev/dri/renderD128')
+	assert_equal "$look" "$4"
+	run as alice "$BUILD/drictl" explain who
+	[[ $output =~ renderD128\ +10:229\ +0${4#* }\ +${4% *}\  ]] || fail "no renderD128 $4 in" "$output"
+	[[ $output =~ ,\ as\ $3,\ [^:]+:\ may\ open\ all\ of\ them ]] || fail "$3 is not said to open them in" "$output"
+	as alice podman rm --force --time 0 who >/dev/null
+	wait_until 10 nothing_is_leased
+}
+identities ()
+{
+	identity '' '' 0:0 '0:992 660'
+	identity '--user 1000:1000' '' 1000:1000 '1000:1000 660'
+	identity '--user 1000 --group-add 5' '' 1000:1000 '1000:1000 660'
+	identity '--user 1000:1000 --cap-drop ALL --read-only --security-opt no-new-privileges' '' 1000:1000 '1000:1000 660'
+	identity '--env PUID=1000 --env PGID=1000' 'su app -s /bin/sh' 1000:1000 '0:1000 660'
+	identity '--annotation dri.owner=1000:1000' 'su app -s /bin/sh' 1000:1000 '1000:1000 660'
+}
+
+@test "the table of identities, rootless" {
+	each_runtime identities
+}
+
 its_own_ids ()
 {
 	his_start alice film --user 1000:1000 app
