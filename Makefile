@@ -214,14 +214,10 @@ $(BUILD)/tests/drm_preload.so: tests/fixtures/drm_player.c
 $(BUILD)/tests/%.so: tests/fixtures/%.c tests/fixtures/drm_player.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 -g $(WARNINGS) -D_GNU_SOURCE -fPIC -shared -o $@ $(filter %.c,$^)
-# Static: it runs in containers.
-$(BUILD)/tests/gpu_player: tests/fixtures/gpu_player.c
+# Static: they run in containers.
+$(BUILD)/tests/gpu_player $(BUILD)/tests/hostile: $(BUILD)/tests/%: tests/fixtures/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O2 -g $(WARNINGS) -D_GNU_SOURCE -static -o $@ $<
-
-$(BUILD)/tests/hostile: $(BUILD)/obj/tests/fixtures/hostile.o
-	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) $(STATIC) -o $@ $^
+	$(CC) -std=gnu17 -O2 -g $(WARNINGS) -I. -D_GNU_SOURCE -static -o $@ $<
 
 # What images bring along for VA-API: one with glibc, one whose glibc is too old, and the vainfo of one with musl.
 $(BUILD)/tests/va-image: tests/fixtures/va-image

@@ -25,8 +25,6 @@ teardown ()
 	wait_until 5 no_lease
 }
 
-# is_sanitized: such a build cannot be static
-is_sanitized () { grep -qF __asan_init "$BUILD/dri-hook"; }
 
 # hooks: the processes of the dri-hook under test
 hooks ()

@@ -71,6 +71,9 @@ give_libva ()
 }
 readelf_interpreter () { grep -aom 1 '/lib/ld-musl-[a-z0-9_]*\.so\.1' "$BUILD/tests/vainfo-musl"; }
 
+# another_driver NAME: the image's driver is another one now, and no verdict on it is known
+another_driver () { find "$BATS_FILE_TMPDIR/$1" -name '*_drv_video.so' -exec touch {} +; }
+
 # image NAME KIND [KEY=VALUE]...: $bundle, of the image, with a VA driver of that kind; sleeps as user 1000:1001
 image ()
 {
@@ -78,7 +81,7 @@ image ()
 	bundle=$BATS_TEST_TMPDIR/$1-$2
 	mkdir -p "$bundle"
 	echo "$2" >"$rootfs/etc/va-driver"
-	find "$rootfs" -name '*_drv_video.so' -exec touch {} + # it is another one now
+	another_driver "$1"
 	ln -sfn "$rootfs" "$bundle/rootfs"
 	make_bundle "$bundle" sleep 600
 	edit_config "$bundle" '.root.path = $path | .linux.cgroupsPath = $group
@@ -141,6 +144,7 @@ assert_says_explained ()
 in_its_place ()
 {
 	local space pid said
+	another_driver glibc
 	begin
 	assert_success
 	said=$(jq -r .reason <<<"$ready")
@@ -166,6 +170,7 @@ in_its_place ()
 
 in_a_user_namespace ()
 {
+	another_driver glibc
 	# It owns its stdio, which must not be the machine's /dev/null.
 	run timeout 60 bash -c '"$1" --dri-oci-runtime "$2" run --detach --bundle "$3" "$2-box" < <(:) &>"$0"' \
 		"$BATS_TEST_TMPDIR/said" "$BUILD/dri-runtime" "$RUNTIME" "$bundle"
@@ -212,6 +217,8 @@ no_probe_left () { ! pgrep -f 'dri-probe.confined' >/dev/null; }
 @test "a driver that hangs, forks, floods or eats memory does no harm" {
 	local kind text
 	while read -r kind text; do
+		# dri-hook with a sanitizer in it sets no limit of memory: it needs more for itself.
+		[[ $kind != eats ]] || ! is_sanitized || continue
 		image glibc "$kind"
 		refused "$text"
 		no_probe_left

@@ -53,6 +53,9 @@ wait_until ()
 	done
 }
 
+# is_sanitized: such a build cannot be static
+is_sanitized () { grep -qF __asan_init "$BUILD/dri-hook"; }
+
 # Containers.
 
 # make_rootfs DIRECTORY: busybox with all its applets, an unprivileged user 1000
