@@ -21,47 +21,20 @@ decide (struct decision *out, enum verdict verdict, const char *format, ...)
     va_end (args);
 }
 
-/* Slots in use, of every GPU: counted once for a decision.  */
-struct occupancy {
-    unsigned used[GPUS_MAX];
-};
-
-/* Nobody but root has other users' containers parked.  */
-static bool
-is_parkable (const struct lease *lease, uid_t asker)
-{
-    return lease->parkable && !lease->parked && (asker == 0 || lease->order.owner == asker);
-}
-
-/* Monitors count as no user, nor do those who are parked; a lease without a GPU holds an empty set. parking:
- * as if all were parked that the asker may have parked; NULL: none.  */
-static struct occupancy
-count_usage (const struct gpus *gpus, const struct leases *leases, const uid_t *parking)
-{
-    struct occupancy usage = {{0}};
-    uint32_t exclusive = 0;
-    const struct lease *lease;
-
-    leases_foreach (leases, lease) {
-        if (lease->order.request.access == ACCESS_MONITOR || lease->parked
-            || (parking && is_parkable (lease, *parking)))
-            continue;
-        if (lease->order.request.access == ACCESS_EXCLUSIVE)
-            exclusive |= lease->gpus;
-        for (uint32_t rest = lease->gpus; rest != 0; rest &= rest - 1)
-            usage.used[__builtin_ctz (rest)] += lease->order.request.slots;
-    }
-    for (unsigned i = 0; i < GPUS_MAX; i++)
-        if (exclusive & (1U << i))
-            usage.used[i] = gpus->table[i].slots;
-    return usage;
-}
-
 unsigned
 arbiter_used (const struct gpus *gpus, const struct leases *leases, unsigned gpu)
 {
-    return count_usage (gpus, leases, NULL).used[gpu];
+    return occupancy_count (gpus, leases, NULL).used[gpu];
 }
+
+/* All that a decision is made from.  */
+struct view {
+    const struct gpus *gpus;
+    const struct leases *leases;
+    const struct question *q;
+    struct fitness fitness; /* of the candidates */
+    struct occupancy usage;
+};
 
 static uint32_t
 present (const struct gpus *gpus)
@@ -91,46 +64,19 @@ wants_all (const struct request *req)
     for (unsigned i = 0; i < req->n_selectors; i++)
         if (req->selectors[i].kind == SELECT_ALL)
             return true;
-    return false;
-}
-
-static bool
-has_room (const struct gpus *gpus, const struct occupancy *usage, const struct request *req, unsigned gpu)
-{
-    if (req->access == ACCESS_EXCLUSIVE)
-        return usage->used[gpu] == 0;
-    return usage->used[gpu] + req->slots <= gpus->table[gpu].slots;
+    return req->access == ACCESS_MONITOR;
 }
 
 static uint32_t
-roomy (const struct gpus *gpus, const struct occupancy *usage, const struct request *req, uint32_t among)
+wanted (const struct gpus *gpus, const struct request *req, uint32_t among)
 {
     uint32_t set = 0;
 
-    for (unsigned i = 0; i < GPUS_MAX; i++)
-        if ((among & (1U << i)) && has_room (gpus, usage, req, i))
-            set |= 1U << i;
+    if (wants_all (req))
+        return among;
+    for (unsigned i = 0; i < req->n_selectors; i++)
+        set |= matching (gpus, among, &req->selectors[i]);
     return set;
-}
-
-/* The GPU of the set with the largest share of its slots free; the first of equals.  */
-static unsigned
-least_loaded (const struct gpus *gpus, const struct occupancy *usage, uint32_t set)
-{
-    unsigned best = GPUS_MAX, best_used = 0;
-
-    for (unsigned i = 0; i < GPUS_MAX; i++) {
-        unsigned used;
-
-        if (!(set & (1U << i)))
-            continue;
-        used = usage->used[i];
-        if (best == GPUS_MAX || used * gpus->table[best].slots < best_used * gpus->table[i].slots) {
-            best = i;
-            best_used = used;
-        }
-    }
-    return best;
 }
 
 /* Nobody but root learns of other users' containers.  */
@@ -156,14 +102,14 @@ names_of_holders (const struct leases *leases, uint32_t gpus, uid_t asker, char 
 }
 
 static void
-say_busy (const struct gpus *gpus, const struct leases *leases, const struct occupancy *usage,
-          const struct request *req, uid_t asker, uint32_t reserved, struct decision *out)
+say_busy (const struct view *v, struct decision *out)
 {
+    const struct request *req = v->q->req;
     char names[64], holders[128];
 
-    gpus_names (gpus, out->candidates, names, sizeof names);
-    names_of_holders (leases, out->candidates, asker, holders, sizeof holders);
-    if (holders[0] == '\0' || (roomy (gpus, usage, req, out->candidates) & reserved))
+    gpus_names (v->gpus, out->candidates, names, sizeof names);
+    names_of_holders (v->leases, out->candidates, v->q->asker, holders, sizeof holders);
+    if (holders[0] == '\0' || (occupancy_roomy (&v->usage, v->gpus, req, out->candidates) & v->q->reserved))
         decide (out, VERDICT_WAIT, "%s: others wait for it already", names);
     else if (req->access == ACCESS_EXCLUSIVE)
         decide (out, VERDICT_WAIT, "%s cannot be had exclusively: held by %s", names, holders);
@@ -172,26 +118,61 @@ say_busy (const struct gpus *gpus, const struct leases *leases, const struct occ
                 req->slots == 1 ? "" : "s", holders);
 }
 
-static void
-say_absent (const struct gpus *gpus, const struct request *req, struct decision *out)
+/* Each word is one GPU that is known, and none of them may be given: no wait will help.  */
+static bool
+is_forbidden (const struct view *v)
 {
-    const char *wanted = req->text[KEY_GPU][0] ? req->text[KEY_GPU] : "any";
+    const struct request *req = v->q->req;
+
+    for (unsigned i = 0; i < req->n_selectors; i++) {
+        const struct selector *selector = &req->selectors[i];
+
+        if ((selector->kind != SELECT_NAME && selector->kind != SELECT_PCI && selector->kind != SELECT_NODE)
+            || !matching (v->gpus, present (v->gpus), selector))
+            return false;
+    }
+    return true;
+}
+
+static void
+say_forbidden (const struct view *v, const char *wanted_words, struct decision *out)
+{
+    const struct policy_mark *policy = v->q->policy;
+    char names[96] = "";
+    size_t len = 0;
+
+    for (unsigned i = 0; i < policy->n_gpus && len < sizeof names; i++)
+        len += (size_t) snprintf (names + len, sizeof names - len, "%s%s", len ? ", " : "",
+                                  policy->gpus[i].text);
+    decide (out, is_forbidden (v) ? VERDICT_REFUSE : VERDICT_WAIT,
+            "dri.gpu is \"%.40s\", and %.60s of /etc/dri-broker/config.json allows %.50s only: ask for that, "
+            "or change the rule",
+            wanted_words, policy->rule, names);
+}
+
+static void
+say_absent (const struct view *v, struct decision *out)
+{
+    const struct request *req = v->q->req;
+    const char *words = req->text[KEY_GPU][0] ? req->text[KEY_GPU] : "any";
     char names[96];
 
-    gpus_names (gpus, present (gpus), names, sizeof names);
-    if (names[0])
-        decide (out, VERDICT_WAIT, "no GPU fits dri.gpu \"%.60s\"; there is %s (drictl devices)", wanted,
+    gpus_names (v->gpus, present (v->gpus), names, sizeof names);
+    if (wanted (v->gpus, req, present (v->gpus)))
+        say_forbidden (v, words, out);
+    else if (names[0])
+        decide (out, VERDICT_WAIT, "no GPU fits dri.gpu \"%.60s\"; there is %s (drictl devices)", words,
                 names);
     else
         decide (out, VERDICT_WAIT, "no GPU on this machine (ls /dev/dri; drictl devices)");
 }
 
 static void
-say_unable (const struct gpus *gpus, const struct request *req, uint32_t unable, struct decision *out)
+say_unable (const struct view *v, struct decision *out)
 {
     char lacking[160];
 
-    fitness_explain (gpus, unable, req, lacking, sizeof lacking);
+    fitness_explain (v->gpus, v->fitness.unable, v->q->req, lacking, sizeof lacking);
     decide (out, VERDICT_WAIT, "no GPU can do all that dri.require asks for: %s (drictl probe)", lacking);
 }
 
@@ -206,23 +187,25 @@ say_asked (const struct gpus *gpus, uint32_t asked, struct decision *out)
 
 /* What is to be said of a GPU that was chosen.  */
 static const char *
-fitness_words (const struct request *req, const struct fitness *fitness, uint32_t chosen)
+fitness_words (const struct view *v, uint32_t chosen)
 {
-    if (req->text[KEY_REQUIRE][0] == '\0')
+    if (v->q->req->text[KEY_REQUIRE][0] == '\0')
         return "";
-    return chosen & ~fitness->able ? "; what it can do is not known (drictl probe)"
-                                   : "; it lists what dri.require asks for";
+    return chosen & ~v->fitness.able ? "; what it can do is not known (drictl probe)"
+                                     : "; it lists what dri.require asks for";
 }
 
 /* More slots than any fitting GPU has, or, where all are asked for, than one of them: no release will ever
  * help.  */
 static bool
-asks_too_much (const struct gpus *gpus, const struct request *req, bool all, struct decision *out)
+asks_too_much (const struct view *v, struct decision *out)
 {
+    const struct request *req = v->q->req;
+    const bool all = wants_all (req);
     unsigned limit = 0;
 
     for (unsigned i = 0; i < GPUS_MAX; i++) {
-        unsigned slots = gpus->table[i].slots;
+        unsigned slots = v->gpus->table[i].slots;
 
         if ((out->candidates & (1U << i)) && (limit == 0 || (all ? slots < limit : slots > limit)))
             limit = slots;
@@ -235,106 +218,94 @@ asks_too_much (const struct gpus *gpus, const struct request *req, bool all, str
     return true;
 }
 
-static void
-decide_all (const struct gpus *gpus, const struct leases *leases, const struct request *req,
-            const struct fitness *fitness, uid_t asker, uint32_t reserved, struct decision *out)
-{
-    const struct occupancy usage = count_usage (gpus, leases, NULL);
-    char names[96];
-
-    if (roomy (gpus, &usage, req, out->candidates & ~reserved) != out->candidates) {
-        say_busy (gpus, leases, &usage, req, asker, reserved, out);
-        return;
-    }
-    if (fitness->asked) {
-        say_asked (gpus, fitness->asked, out);
-        return;
-    }
-    out->gpus = out->candidates;
-    gpus_names (gpus, out->gpus, names, sizeof names);
-    decide (out, VERDICT_GRANT, "%s: all that there are%s", names, fitness_words (req, fitness, out->gpus));
-}
-
-/* The selectors stand in order of preference: the first that has room is taken. False: none has.  */
-static bool
-take_one (const struct gpus *gpus, const struct occupancy *usage, const struct request *req, uint32_t among,
-          const char *words, struct decision *out)
-{
-    for (unsigned i = 0; i < req->n_selectors; i++) {
-        uint32_t fitting = matching (gpus, among, &req->selectors[i]);
-        unsigned gpu = least_loaded (gpus, usage, roomy (gpus, usage, req, fitting));
-
-        if (gpu == GPUS_MAX)
-            continue;
-        out->gpus = 1U << gpu;
-        decide (out, VERDICT_GRANT, "%s fits \"%s\" and had %u of %u slots in use%s", gpus->table[gpu].name,
-                req->selectors[i].text, usage->used[gpu], gpus->table[gpu].slots, words);
-        return true;
-    }
-    return false;
-}
-
 static bool
 may_park_others (const struct request *req)
 {
     return req->class != CLASS_BATCH && (req->class == CLASS_REALTIME || req->access == ACCESS_EXCLUSIVE);
 }
 
+static bool
+all_have_room (const struct view *v, uint32_t all)
+{
+    return occupancy_roomy (&v->usage, v->gpus, v->q->req, all & ~v->q->reserved) == all;
+}
+
+static void
+decide_all (const struct view *v, struct decision *out)
+{
+    struct view parked = *v;
+    char names[96];
+    bool park = false;
+
+    if (!all_have_room (v, out->candidates)) {
+        parked.usage = occupancy_count (v->gpus, v->leases, &v->q->asker);
+        park = may_park_others (v->q->req) && all_have_room (&parked, out->candidates);
+        if (!park) {
+            say_busy (v, out);
+            return;
+        }
+    }
+    if (v->fitness.asked) {
+        say_asked (v->gpus, v->fitness.asked, out);
+        return;
+    }
+    out->gpus = out->candidates;
+    out->park = park;
+    gpus_names (v->gpus, out->gpus, names, sizeof names);
+    decide (out, VERDICT_GRANT, "%s: all that there are%s%s", names, fitness_words (v, out->gpus),
+            park ? "; batch containers stand still for it" : "");
+}
+
+/* The selectors stand in order of preference: the first that has room is taken. False: none has.  */
+static bool
+take_one (const struct view *v, uint32_t among, const char *words, struct decision *out)
+{
+    const struct request *req = v->q->req;
+
+    for (unsigned i = 0; i < req->n_selectors; i++) {
+        uint32_t set = occupancy_roomy (&v->usage, v->gpus, req,
+                                        matching (v->gpus, among & ~v->q->reserved, &req->selectors[i]));
+        unsigned gpu = placement_choose (v->gpus, &v->usage, v->q, set);
+        char figures[96];
+
+        if (gpu == GPUS_MAX)
+            continue;
+        out->gpus = 1U << gpu;
+        placement_describe (v->gpus, &v->usage, v->q, set, gpu, figures, sizeof figures);
+        placement_others (v->gpus, &v->usage, v->q, &v->fitness, gpu, i, out->others, sizeof out->others);
+        decide (out, VERDICT_GRANT, "%s fits \"%s\" and %s%s", v->gpus->table[gpu].name,
+                req->selectors[i].text, figures, words);
+        return true;
+    }
+    return false;
+}
+
 /* Nothing is free: is there, once batch containers stand still?  */
 static bool
-take_parked (const struct gpus *gpus, const struct leases *leases, const struct request *req, uid_t asker,
-             uint32_t among, const char *words, struct decision *out)
+take_parked (const struct view *v, struct decision *out)
 {
-    const struct occupancy usage = count_usage (gpus, leases, &asker);
+    struct view parked = *v;
 
-    out->park = may_park_others (req) && take_one (gpus, &usage, req, among, words, out);
+    parked.usage = occupancy_count (v->gpus, v->leases, &v->q->asker);
+    out->park = may_park_others (v->q->req)
+                && take_one (&parked, v->fitness.able | v->fitness.unknown,
+                             "; batch containers stand still for it", out);
     return out->park;
-}
-
-struct lease *
-arbiter_next_to_park (const struct gpus *gpus, struct leases *leases, const struct request *req, uid_t asker,
-                      unsigned gpu)
-{
-    const struct occupancy usage = count_usage (gpus, leases, NULL);
-    struct lease *lease, *newest = NULL;
-
-    if (has_room (gpus, &usage, req, gpu))
-        return NULL;
-    leases_foreach (leases, lease) {
-        if ((lease->gpus & (1U << gpu)) && is_parkable (lease, asker)
-            && (!newest || lease->since >= newest->since))
-            newest = lease;
-    }
-    return newest;
-}
-
-bool
-arbiter_may_wake (const struct gpus *gpus, const struct leases *leases, const struct lease *lease,
-                  uint32_t reserved)
-{
-    const struct occupancy usage = count_usage (gpus, leases, NULL);
-
-    return lease->parked
-           && roomy (gpus, &usage, &lease->order.request, lease->gpus & ~reserved) == lease->gpus;
 }
 
 /* What a GPU can do comes before which one is preferred: those of which it is known first.  */
 static void
-decide_one (const struct gpus *gpus, const struct leases *leases, const struct request *req,
-            const struct fitness *fitness, uid_t asker, uint32_t reserved, struct decision *out)
+decide_one (const struct view *v, struct decision *out)
 {
-    const struct occupancy usage = count_usage (gpus, leases, NULL);
-    uint32_t asked = roomy (gpus, &usage, req, fitness->asked & ~reserved);
+    const struct fitness *f = &v->fitness;
+    uint32_t asked = occupancy_roomy (&v->usage, v->gpus, v->q->req, f->asked & ~v->q->reserved);
 
-    if (take_one (gpus, &usage, req, fitness->able & ~reserved, fitness_words (req, fitness, 0), out))
+    if (take_one (v, f->able, fitness_words (v, 0), out))
         return;
     if (asked)
-        say_asked (gpus, asked, out);
-    else if (!take_one (gpus, &usage, req, fitness->unknown & ~reserved,
-                        fitness_words (req, fitness, fitness->unknown), out)
-             && !take_parked (gpus, leases, req, asker, (fitness->able | fitness->unknown) & ~reserved,
-                              "; batch containers stand still for it", out))
-        say_busy (gpus, leases, &usage, req, asker, reserved, out);
+        say_asked (v->gpus, asked, out);
+    else if (!take_one (v, f->unknown, fitness_words (v, f->unknown), out) && !take_parked (v, out))
+        say_busy (v, out);
 }
 
 static void
@@ -348,35 +319,59 @@ decide_monitor (const struct gpus *gpus, struct decision *out)
 }
 
 void
-arbiter_decide (const struct gpus *gpus, const struct leases *leases, const struct request *req, uid_t asker,
-                uint32_t reserved, struct decision *out)
+arbiter_decide (const struct gpus *gpus, const struct leases *leases, const struct question *q,
+                struct decision *out)
 {
-    bool all = wants_all (req) || req->access == ACCESS_MONITOR;
-    struct fitness fitness;
+    struct view v = {.gpus = gpus, .leases = leases, .q = q};
 
     memset (out, 0, sizeof *out);
-    if (all)
-        out->candidates = present (gpus);
-    for (unsigned i = 0; i < req->n_selectors && !all; i++)
-        out->candidates |= matching (gpus, present (gpus), &req->selectors[i]);
+    out->candidates = wanted (gpus, q->req, present (gpus) & policy_gpus (q->policy, gpus));
     if (out->candidates == 0) {
-        say_absent (gpus, req, out);
+        say_absent (&v, out);
         return;
     }
-    if (req->access == ACCESS_MONITOR) {
+    if (q->req->access == ACCESS_MONITOR) {
         decide_monitor (gpus, out);
         return;
     }
-    fitness = fitness_of (gpus, out->candidates, req);
-    out->candidates &= ~fitness.unable;
+    v.fitness = fitness_of (gpus, out->candidates, q->req);
+    v.usage = occupancy_count (gpus, leases, NULL);
+    out->candidates &= ~v.fitness.unable;
     if (out->candidates == 0)
-        say_unable (gpus, req, fitness.unable, out);
-    else if (asks_too_much (gpus, req, all, out))
+        say_unable (&v, out);
+    else if (asks_too_much (&v, out))
         return;
-    else if (all)
-        decide_all (gpus, leases, req, &fitness, asker, reserved, out);
+    else if (wants_all (q->req))
+        decide_all (&v, out);
     else
-        decide_one (gpus, leases, req, &fitness, asker, reserved, out);
+        decide_one (&v, out);
+}
+
+struct lease *
+arbiter_next_to_park (const struct gpus *gpus, struct leases *leases, const struct request *req, uid_t asker,
+                      unsigned gpu)
+{
+    const struct occupancy usage = occupancy_count (gpus, leases, NULL);
+    struct lease *lease, *newest = NULL;
+
+    if (occupancy_has_room (&usage, gpus, req, gpu))
+        return NULL;
+    leases_foreach (leases, lease) {
+        if ((lease->gpus & (1U << gpu)) && occupancy_may_park (lease, asker)
+            && (!newest || lease->since >= newest->since))
+            newest = lease;
+    }
+    return newest;
+}
+
+bool
+arbiter_may_wake (const struct gpus *gpus, const struct leases *leases, const struct lease *lease,
+                  uint32_t reserved)
+{
+    const struct occupancy usage = occupancy_count (gpus, leases, NULL);
+
+    return lease->parked
+           && occupancy_roomy (&usage, gpus, &lease->order.request, lease->gpus & ~reserved) == lease->gpus;
 }
 
 uint64_t

@@ -4,6 +4,7 @@
 
 #include "gpu.h"
 #include "lease.h"
+#include "placement.h"
 
 enum verdict {
     VERDICT_GRANT,
@@ -13,16 +14,15 @@ enum verdict {
 
 struct decision {
     enum verdict verdict;
-    uint32_t gpus;       /* VERDICT_GRANT: the set granted */
-    uint32_t candidates; /* the GPUs that fit the selectors and dri.require, granted or not */
-    bool park;           /* VERDICT_GRANT: once those of arbiter_next_to_park() stand still */
-    char reason[256];    /* for people: why this GPU, or why none */
+    uint32_t gpus;                 /* VERDICT_GRANT: the set granted */
+    uint32_t candidates;           /* the GPUs that fit the selectors and dri.require, granted or not */
+    bool park;                     /* VERDICT_GRANT: once those of arbiter_next_to_park() stand still */
+    char reason[256];              /* for people: why this GPU, or why none */
+    char others[LEASE_OTHERS_MAX]; /* VERDICT_GRANT of one GPU: why not the others; placement_others() */
 };
 
-/* asker: the owner of the request, whom the reasons tell of his own containers only, unless he is root.
- * reserved: GPUs that requests before this one in the queue wait for; they are not given away.  */
-void arbiter_decide (const struct gpus *gpus, const struct leases *leases, const struct request *req,
-                     uid_t asker, uint32_t reserved, struct decision *out);
+void arbiter_decide (const struct gpus *gpus, const struct leases *leases, const struct question *q,
+                     struct decision *out);
 
 /* Whom to park next, so that the request has room on this GPU: the newest first. NULL: it has.  */
 struct lease *arbiter_next_to_park (const struct gpus *gpus, struct leases *leases, const struct request *req,

@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "nearest.h"
 
 enum { CONFIG_BYTES_MAX = 1 << 20 };
 
@@ -201,6 +202,19 @@ take_throttle (struct config_throttle *out, json_t *value, struct error *err)
 }
 
 static int
+unknown (const char *key, struct error *err)
+{
+    static const char *const keys[] = {
+        "runtimes", "gpus",        "slots",           "users",          "groups",
+        "policy",   "docker-root", "containerd-root", "docker-socket",  "activate-timeout",
+        "max-wait", "ageing",      "throttle",        "image-requests", NULL};
+    char advice[256];
+
+    nearest_advise (key, keys, "\"", advice, sizeof advice);
+    return error_set (err, 0, "unknown key \"%.60s\"; %s", key, advice);
+}
+
+static int
 take_key (struct config *config, const char *key, json_t *value, struct error *err)
 {
     if (strcmp (key, "runtimes") == 0)
@@ -233,15 +247,12 @@ take_key (struct config *config, const char *key, json_t *value, struct error *e
         config->image_requests = json_is_true (value);
         return 0;
     }
-    return error_set (
-        err, 0,
-        "unknown key \"%.60s\" (known: runtimes, gpus, slots, users, groups, docker-root, "
-        "containerd-root, docker-socket, activate-timeout, max-wait, ageing, throttle, image-requests)",
-        key);
+    return unknown (key, err);
 }
 
 static int
-parse (struct config *config, const char *text, size_t len, struct error *err)
+parse (struct config *config, config_policy_parser *policy, void *userdata, const char *text, size_t len,
+       struct error *err)
 {
     _cleanup_json_ json_t *root = NULL;
     json_error_t where;
@@ -255,7 +266,13 @@ parse (struct config *config, const char *text, size_t len, struct error *err)
     if (!json_is_object (root))
         return error_set (err, 0, "invalid JSON: not an object");
     json_object_foreach (root, key, value) {
-        if (take_key (config, key, value, err) < 0)
+        int r;
+
+        if (strcmp (key, "policy") == 0)
+            r = policy ? policy (userdata, value, err) : 0;
+        else
+            r = take_key (config, key, value, err);
+        if (r < 0)
             return -1;
     }
     return 0;
@@ -263,6 +280,12 @@ parse (struct config *config, const char *text, size_t len, struct error *err)
 
 int
 config_load (struct config *config, struct error *err)
+{
+    return config_load_policy (config, NULL, NULL, err);
+}
+
+int
+config_load_policy (struct config *config, config_policy_parser *policy, void *userdata, struct error *err)
 {
     const char *path = getenv ("DRI_BROKER_CONFIG");
     _cleanup_free_ char *text = NULL;
@@ -279,7 +302,7 @@ config_load (struct config *config, struct error *err)
         return 0;
     }
     parsed = *config;
-    if (parse (&parsed, text, len, err) < 0)
+    if (parse (&parsed, policy, userdata, text, len, err) < 0)
         return error_wrap (err, "%s", path);
     *config = parsed;
     return 0;

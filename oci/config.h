@@ -2,6 +2,7 @@
 #ifndef DRI_CONFIG_H
 #define DRI_CONFIG_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,6 +55,11 @@ void config_init (struct config *config);
 /* Reads $DRI_BROKER_CONFIG, else /etc/dri-broker/config.json. No file: the defaults. A file that cannot be
  * read or understood is an error that names the file and the key, and leaves the defaults.  */
 int config_load (struct config *config, struct error *err);
+
+/* The same, with what only the broker takes apart: "policy", where there is one.  */
+typedef int config_policy_parser (void *userdata, json_t *policy, struct error *err);
+int config_load_policy (struct config *config, config_policy_parser *policy, void *userdata,
+                        struct error *err);
 
 /* $DRI_BROKER_SOCKET, else /run/dri-broker/broker.sock.  */
 const char *config_socket (void);

@@ -1,14 +1,13 @@
 #include "request.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "cleanup.h"
+#include "nearest.h"
 #include "require.h"
 
 /* The values of enum-like keys stand in the order of their enums.  */
@@ -25,82 +24,12 @@ static const char *const vendors[] = {"intel", "amd", "nvidia", NULL};
 static const char *const drivers[] = {"i915", "xe", "amdgpu", NULL};
 static const char *const owners[] = {"auto", "host", "UID:GID[:MODE]", NULL};
 
-/* Edit distance with adjacent transpositions counted as one ("exculsive" is one slip, not two), and capital
- * letters in a as none.  */
-static unsigned
-distance (const char *a, const char *b)
-{
-    enum { MAX = 40 };
-    unsigned rows[3][MAX + 1];
-    size_t la = strlen (a), lb = strlen (b);
-
-    if (la > MAX || lb > MAX)
-        return UINT_MAX;
-    for (size_t j = 0; j <= lb; j++)
-        rows[0][j] = (unsigned) j;
-    for (size_t i = 1; i <= la; i++) {
-        unsigned *now = rows[i % 3], *before = rows[(i + 2) % 3], *earlier = rows[(i + 1) % 3];
-
-        now[0] = (unsigned) i;
-        for (size_t j = 1; j <= lb; j++) {
-            unsigned cost = tolower ((unsigned char) a[i - 1]) == b[j - 1] ? 0 : 1,
-                     best = before[j - 1] + cost;
-
-            if (before[j] + 1 < best)
-                best = before[j] + 1;
-            if (now[j - 1] + 1 < best)
-                best = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && earlier[j - 2] + 1 < best)
-                best = earlier[j - 2] + 1;
-            now[j] = best;
-        }
-    }
-    return rows[la % 3][lb];
-}
-
-/* The nearest of the names; NULL where a third of the longer word would have to be another for all of them.
- */
-static const char *
-nearest (const char *text, const char *const *names)
-{
-    const char *best = NULL;
-    unsigned least = UINT_MAX;
-
-    for (; *names; names++) {
-        size_t len = strlen (text), longer = strlen (*names) > len ? strlen (*names) : len;
-        unsigned d = distance (text, *names);
-
-        if (d < least && d <= longer / 3) {
-            least = d;
-            best = *names;
-        }
-    }
-    return best;
-}
-
-/* Advice in place of a text that is none of the names: the nearest, or where none is near, all.  */
-static void
-advise (const char *text, const char *const *names, const char *quote, char *out, size_t size)
-{
-    const char *near = nearest (text, names);
-    size_t used;
-
-    if (near) {
-        (void) snprintf (out, size, "did you mean %s%s%s?", quote, near, quote);
-        return;
-    }
-    used = (size_t) snprintf (out, size, "valid are");
-    for (size_t i = 0; names[i] && used < size; i++)
-        used += (size_t) snprintf (out + used, size - used, "%s %s%s%s", i > 0 ? "," : "", quote, names[i],
-                                   quote);
-}
-
 static int
 no_value (const char *value, const char *const *names, struct error *err)
 {
     char advice[256];
 
-    advise (value, names, "\"", advice, sizeof advice);
+    nearest_advise (value, names, "\"", advice, sizeof advice);
     return error_set (err, 0, "no value \"%.60s\"; %s", value, advice);
 }
 
@@ -360,6 +289,19 @@ parse_word (struct request *req, enum request_key key, const char *const *words,
     return 0;
 }
 
+/* A word that the administrator's policy knows.  */
+static int
+parse_role (struct request *req, char *value, struct error *err)
+{
+    static const char valid[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+    (void) req;
+    if (strspn (value, valid) != strlen (value) || strlen (value) > ROLE_MAX)
+        return error_set (err, 0,
+                          "valid is one word of letters, digits, \".\", \"_\" and \"-\", as \"camera\"");
+    return 0;
+}
+
 /* Either one word of a list, or a text with a grammar of its own.  */
 static const struct {
     const char *name;
@@ -378,11 +320,12 @@ static const struct {
     [KEY_WAIT] = {"wait", NULL, parse_wait},
     [KEY_ON_FAILURE] = {"on-failure", failures, NULL},
     [KEY_OWNER] = {"owner", NULL, parse_owner},
+    [KEY_ROLE] = {"role", NULL, parse_role},
 };
 
 static const char *const key_names[] = {
     "dri.enable",  "dri.gpu",   "dri.nodes", "dri.access",     "dri.class", "dri.slots", "dri.share",
-    "dri.require", "dri.ready", "dri.wait",  "dri.on-failure", "dri.owner", NULL,
+    "dri.require", "dri.ready", "dri.wait",  "dri.on-failure", "dri.owner", "dri.role",  NULL,
 };
 
 const char *
@@ -391,11 +334,17 @@ request_key_name (enum request_key key)
     return key_names[key];
 }
 
+const char *const *
+request_words (enum request_key key)
+{
+    return keys[key].words;
+}
+
 const char *
 request_source_name (enum request_source source)
 {
-    static const char *const names[] = {"default",    "reservation", "environment",
-                                        "annotation", "label",       "device"};
+    static const char *const names[] = {"default", "reservation", "environment", "annotation",
+                                        "label",   "device",      "policy"};
 
     return names[source];
 }
@@ -476,7 +425,7 @@ request_set (struct request *req, enum request_source source, const char *name, 
     canonical_name (source, name, canonical, sizeof canonical);
     key = find_key (canonical);
     if (key < 0 || (source != SOURCE_ENV && strcmp (name, canonical) != 0)) {
-        advise (canonical, key_names, "", advice, sizeof advice);
+        nearest_advise (canonical, key_names, "", advice, sizeof advice);
         return error_set (err, 0, "unknown %s %.60s; %s", request_source_name (source), name, advice);
     }
     if (strlen (value) >= sizeof copy)

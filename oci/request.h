@@ -25,6 +25,7 @@ enum request_key {
     KEY_WAIT,
     KEY_ON_FAILURE,
     KEY_OWNER,
+    KEY_ROLE,
     KEY_COUNT
 };
 
@@ -40,7 +41,8 @@ enum request_source {
     SOURCE_ENV,
     SOURCE_ANNOTATION,
     SOURCE_LABEL,
-    SOURCE_DEVICE /* the name of a CDI device */
+    SOURCE_DEVICE, /* the name of a CDI device */
+    SOURCE_POLICY  /* what the administrator's rule says; broker/policy.h */
 };
 
 enum selector_kind {
@@ -70,7 +72,7 @@ struct owner {
     mode_t mode;
 };
 
-enum { REQUEST_SELECTORS_MAX = 8, REQUEST_TEXT_MAX = 256, REQUEST_WAIT_MAX_MS = 60000 };
+enum { REQUEST_SELECTORS_MAX = 8, REQUEST_TEXT_MAX = 256, REQUEST_WAIT_MAX_MS = 60000, ROLE_MAX = 64 };
 
 struct request {
     bool enable;
@@ -85,8 +87,8 @@ struct request {
     unsigned wait_ms;
     enum request_failure on_failure;
     struct owner owner;
-    char text[KEY_COUNT]
-             [REQUEST_TEXT_MAX]; /* as written, "" where it was not; KEY_REQUIRE is used from here */
+    char text[KEY_COUNT][REQUEST_TEXT_MAX]; /* as written, "" where it was not; KEY_REQUIRE and KEY_ROLE are
+                                             used from here */
     enum request_source source[KEY_COUNT];
     char reserved[REQUEST_TEXT_MAX]; /* by Swarm, also where dri.gpu says another; "": nothing, or no GPU by
                                         name */
@@ -113,6 +115,8 @@ json_t *request_sources_to_json (const struct request *req);
 int request_from_json (struct request *req, const json_t *json, struct error *err);
 
 const char *request_key_name (enum request_key key); /* "dri.gpu" */
+/* Its values in the order of its enum, NULL at the end; NULL: it has a grammar of its own.  */
+const char *const *request_words (enum request_key key);
 const char *request_source_name (enum request_source source);
 const char *access_name (enum request_access access);
 const char *class_name (enum request_class class);

@@ -10,6 +10,13 @@ UNUSED static struct gpus gpus;
 static struct leases leases; /* large */
 static struct decision decision;
 
+/* What else is known: a test sets these.  */
+static struct policy_mark policy_of_test;
+static struct load load_of_test;
+static bool load_is_known;
+static int home_of_test;
+static const struct leases *ask_leases = &leases;
+
 UNUSED static void
 put_gpu (unsigned i, const char *name, const char *driver, unsigned slots)
 {
@@ -29,6 +36,9 @@ start (void **state)
     (void) state;
     memset (&gpus, 0, sizeof gpus);
     leases_init (&leases);
+    policy_of_test = (struct policy_mark){.n_gpus = 0};
+    load_is_known = false;
+    home_of_test = -1;
     put_gpu (0, "igpu", "i915", 4);
     put_gpu (1, "arc", "xe", 8);
     return 0;
@@ -56,12 +66,25 @@ request (const char *text)
 }
 
 UNUSED static enum verdict
+decide_for (const struct request *req, uid_t asker, uint32_t reserved, struct decision *out)
+{
+    const struct question question = {.req = req,
+                                      .asker = asker,
+                                      .reserved = reserved,
+                                      .policy = &policy_of_test,
+                                      .home = home_of_test,
+                                      .load = load_is_known ? &load_of_test : NULL};
+
+    arbiter_decide (&gpus, ask_leases, &question, out);
+    return out->verdict;
+}
+
+UNUSED static enum verdict
 decide (const char *text, uint32_t reserved)
 {
     struct request req = request (text);
 
-    arbiter_decide (&gpus, &leases, &req, 0, reserved, &decision);
-    return decision.verdict;
+    return decide_for (&req, 0, reserved, &decision);
 }
 
 UNUSED static struct lease *

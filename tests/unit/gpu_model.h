@@ -623,6 +623,15 @@ model_scenario (struct model *m, const struct scenario *scenario, bool governed,
                 (void) model_add (m, scenario->patterns[k]);
 }
 
+/* Held at another level than the default.  */
+UNUSED static void
+model_target (struct model *m, unsigned target)
+{
+    m->config.target = target;
+    m->config.threshold = target - 10;
+    governor_init (&governor, &m->config);
+}
+
 /* Jain's index of what the clients of a class got; 1 where all got the same.  */
 UNUSED static double
 jain (const struct model *m, const struct figures *f, enum request_class class)

@@ -53,13 +53,13 @@ nobody_but_root_learns_whose_container_holds_a_gpu (void **state)
 
     (void) state;
     hold ("secret", "access=exclusive", 2);
-    arbiter_decide (&gpus, &leases, &req, 1000, 0, &decision);
+    decide_for (&req, 1000, 0, &decision);
     assert_contains (decision.reason, "held by others");
     assert_null (strstr (decision.reason, "secret"));
     leases.table[leases.order[0]].order.owner = 1000;
-    arbiter_decide (&gpus, &leases, &req, 1000, 0, &decision);
+    decide_for (&req, 1000, 0, &decision);
     assert_contains (decision.reason, "held by secret");
-    arbiter_decide (&gpus, &leases, &req, 0, 0, &decision);
+    decide_for (&req, 0, 0, &decision);
     assert_contains (decision.reason, "held by secret");
 }
 
@@ -337,6 +337,134 @@ who_has_no_name_is_called_by_its_id (void **state)
     assert_waits ("gpu=igpu", 0, "held by 0a1b2c");
 }
 
+/* --- which of several --- */
+
+static void
+the_load_counts_where_it_is_more_than_the_slots (void **state)
+{
+    (void) state;
+    hold ("x", "slots=1", 1); /* 1 of 4 */
+    hold ("y", "slots=4", 2); /* 4 of 8 */
+    assert_granted ("gpu=any", 0, 1);
+    load_is_known = true;
+    load_of_test = (struct load){.percent = {70, 5}};
+    assert_granted ("gpu=any", 0, 2);
+    assert_string_equal (decision.reason, "arc fits \"any\" and had 4 of 8 slots in use and was 5% busy");
+    assert_string_equal (decision.others, "igpu: 1 of 4 slots in use, 70% busy");
+    /* Slots are taken for what may come.  */
+    load_of_test = (struct load){.percent = {40, 0}};
+    assert_granted ("gpu=any", 0, 1);
+    /* Of one it is not known: of the other it says nothing then.  */
+    load_of_test = (struct load){.percent = {100, -1}};
+    assert_granted ("gpu=any", 0, 1);
+    assert_null (strstr (decision.reason, "busy"));
+    /* What is preferred comes before what is idle, and so does what has room.  */
+    load_of_test = (struct load){.percent = {100, 0}};
+    assert_granted ("gpu=igpu,arc", 0, 1);
+    hold ("z", "slots=3", 1);
+    load_of_test = (struct load){.percent = {0, 100}};
+    assert_granted ("gpu=any", 0, 2);
+}
+
+static void
+a_little_load_is_no_load (void **state)
+{
+    (void) state;
+    load_is_known = true;
+    load_of_test = (struct load){.percent = {9, 0}};
+    assert_granted ("gpu=any", 0, 1);
+    load_of_test.percent[0] = 10;
+    assert_granted ("gpu=any", 0, 2);
+}
+
+static void
+nobody_but_root_learns_how_busy_others_are (void **state)
+{
+    const struct request req = request ("gpu=any");
+
+    (void) state;
+    load_is_known = true;
+    load_of_test = (struct load){.percent = {70, 5}};
+    assert_int_equal (decide_for (&req, 1000, 0, &decision), VERDICT_GRANT);
+    assert_int_equal (decision.gpus, 2);
+    assert_null (strstr (decision.reason, "busy"));
+    assert_null (strstr (decision.others, "busy"));
+}
+
+static void
+a_container_comes_home_where_it_still_fits (void **state)
+{
+    (void) state;
+    hold ("x", "slots=4", 2);
+    assert_granted ("gpu=any", 0, 1);
+    home_of_test = 1;
+    assert_granted ("gpu=any", 0, 2);
+    assert_string_equal (decision.reason,
+                         "arc fits \"any\" and had 4 of 8 slots in use; the container had it before");
+    /* It wants another now, it is kept for others, or it is full.  */
+    assert_granted ("gpu=igpu,arc", 0, 1);
+    assert_granted ("gpu=any", 2, 1);
+    assert_granted ("gpu=any access=exclusive", 0, 1);
+    gpus.table[1].state = GPU_LOST;
+    assert_granted ("gpu=any", 0, 1);
+    assert_string_equal (decision.others, "arc: gone");
+    /* One GPU is no choice: nothing is said of it.  */
+    gpus.table[1].state = GPU_ABSENT;
+    home_of_test = 0;
+    assert_granted ("gpu=any", 0, 1);
+    assert_string_equal (decision.reason, "igpu fits \"any\" and had 0 of 4 slots in use");
+    assert_string_equal (decision.others, "");
+}
+
+static void
+why_not_another_is_told_of_each (void **state)
+{
+    (void) state;
+    put_gpu (2, "old", "radeon", 2);
+    put_gpu (3, "third", "i915", 2);
+    put_gpu (4, "fourth", "i915", 2);
+    knows (0, "h264-decode");
+    knows (1, "vpp");
+    knows (2, "h264-decode");
+    knows (3, "?");
+    knows (4, "h264-decode");
+    hold ("x", "slots=2", 4 | 16);
+    assert_granted ("gpu=igpu,arc,third,fourth require=h264-decode", 16, 1);
+    assert_string_equal (
+        decision.others,
+        "arc: cannot do what dri.require asks for; old: not what dri.gpu asks for; third: not "
+        "known whether it can do what dri.require asks for; fourth: others wait for it");
+    assert_granted ("gpu=igpu,fourth", 0, 1);
+    assert_contains (decision.others, "fourth: comes later in dri.gpu");
+    assert_granted ("gpu=any", 0, 1);
+    assert_contains (decision.others, "old: 2 of 2 slots in use");
+}
+
+/* --- what the policy lets it have --- */
+
+static void
+only_the_gpus_of_the_rule_are_given (void **state)
+{
+    (void) state;
+    policy_of_test = (struct policy_mark){
+        .rule = "rule 2 (project media)", .n_gpus = 1, .gpus = {{.kind = SELECT_NAME, .text = "arc"}}};
+    assert_granted ("gpu=any", 0, 2);
+    assert_string_equal (decision.others, "igpu: not allowed to it");
+    assert_granted ("gpu=all", 0, 2);
+    assert_granted ("access=monitor", 0, 2);
+    assert_granted ("gpu=igpu,arc", 0, 2);
+    assert_int_equal (decide ("gpu=igpu", 0), VERDICT_REFUSE);
+    assert_string_equal (decision.reason,
+                         "dri.gpu is \"igpu\", and rule 2 (project media) of /etc/dri-broker/config.json "
+                         "allows arc only: ask for that, or change the rule");
+    /* Another GPU of this driver may come.  */
+    assert_waits ("gpu=driver:i915", 0, "allows arc only");
+    hold ("x", "access=exclusive", 2);
+    assert_waits ("gpu=any", 0, "arc has no 1 free slot: held by x");
+    gpus.table[1].state = GPU_ABSENT;
+    assert_waits ("gpu=any", 0, "rule 2 (project media)");
+}
+
 /* --- any history --- */
 
 static const char *const requests[] = {
@@ -418,12 +546,51 @@ tier_of (const struct request *req, unsigned i)
                : ABLE;
 }
 
+/* By the names of its selectors, which are all that the policies of this test use.  */
+static bool
+may_be_given (unsigned i)
+{
+    for (unsigned p = 0; p < policy_of_test.n_gpus; p++)
+        if (strcmp (policy_of_test.gpus[p].text, gpus.table[i].name) == 0)
+            return true;
+    return policy_of_test.n_gpus == 0;
+}
+
 static bool
 could_have (const struct count *c, const struct request *req, uint32_t reserved, unsigned i)
 {
-    if (gpus.table[i].state != GPU_PRESENT || (reserved & (1U << i)) || c->exclusive[i])
+    if (gpus.table[i].state != GPU_PRESENT || (reserved & (1U << i)) || c->exclusive[i] || !may_be_given (i))
         return false;
     return req->access == ACCESS_EXCLUSIVE ? !c->shared[i] : c->slots[i] + req->slots <= gpus.table[i].slots;
+}
+
+/* Of 1: by slots, or by load where that is more and is known of all.  */
+static double
+fullness (const struct count *c, uint32_t set, unsigned i)
+{
+    double slots = (double) c->slots[i] / gpus.table[i].slots;
+    bool known = load_is_known;
+
+    for (unsigned j = 0; j < GPUS_MAX; j++)
+        if ((set & (1U << j)) && load_of_test.percent[j] < 0)
+            known = false;
+    return known && load_of_test.percent[i] >= 10 && load_of_test.percent[i] / 100.0 > slots
+               ? load_of_test.percent[i] / 100.0
+               : slots;
+}
+
+static void
+check_place (const struct count *c, uint32_t set)
+{
+    unsigned chosen = (unsigned) __builtin_ctz (decision.gpus);
+
+    if (home_of_test >= 0 && (set & (1U << home_of_test))) {
+        assert_int_equal (chosen, home_of_test);
+        return;
+    }
+    for (unsigned i = 0; i < GPUS_MAX; i++)
+        if (set & (1U << i))
+            assert_true (fullness (c, set, chosen) <= fullness (c, set, i) + 1e-9);
 }
 
 /* The GPU is the one that the request's words mean: by the first that fits one with room. False: none.  */
@@ -446,13 +613,7 @@ check_tier (const struct count *c, const struct request *req, uint32_t reserved,
         assert_int_equal (decision.verdict, VERDICT_GRANT);
         assert_true (decision.gpus && !(decision.gpus & (decision.gpus - 1)));
         assert_true (decision.gpus & fitting);
-        for (unsigned i = 0; i < GPUS_MAX; i++)
-            if (fitting & (1U << i)) {
-                unsigned chosen = (unsigned) __builtin_ctz (decision.gpus);
-
-                assert_true (c->slots[chosen] * gpus.table[i].slots
-                             <= c->slots[i] * gpus.table[chosen].slots);
-            }
+        check_place (c, fitting);
         return true;
     }
     return false;
@@ -474,7 +635,7 @@ check_all (const struct count *c, const struct request *req, uint32_t reserved)
     uint32_t present = 0;
 
     for (unsigned i = 0; i < GPUS_MAX; i++)
-        if (gpus.table[i].state == GPU_PRESENT && tier_of (req, i) != UNABLE) {
+        if (gpus.table[i].state == GPU_PRESENT && may_be_given (i) && tier_of (req, i) != UNABLE) {
             present |= 1U << i;
             free_ones &= could_have (c, req, reserved, i) && tier_of (req, i) != ASKED;
         }
@@ -506,8 +667,9 @@ check_refusal (const struct request *req)
     struct decision alone;
 
     leases_init (&none);
-    arbiter_decide (&gpus, &none, req, 0, 0, &alone);
-    assert_int_equal (alone.verdict, VERDICT_REFUSE);
+    ask_leases = &none;
+    assert_int_equal (decide_for (req, 0, 0, &alone), VERDICT_REFUSE);
+    ask_leases = &leases;
 }
 
 static void
@@ -518,8 +680,8 @@ ask (const struct request *req, uint32_t reserved)
 
     memset (&decision, 0xaa, sizeof decision);
     memset (&again, 0x55, sizeof again);
-    arbiter_decide (&gpus, &leases, req, 0, reserved, &decision);
-    arbiter_decide (&gpus, &leases, req, 0, reserved, &again);
+    decide_for (req, 0, reserved, &decision);
+    decide_for (req, 0, reserved, &again);
     assert_memory_equal (&decision, &again, sizeof decision);
     assert_true (decision.reason[0] && strlen (decision.reason) < sizeof decision.reason);
     assert_int_equal (decision.gpus & ~decision.candidates, 0);
@@ -547,6 +709,23 @@ random_machine (struct rng *rng)
     }
 }
 
+/* What is known of the asker beside the request.  */
+static void
+random_circumstances (struct rng *rng)
+{
+    policy_of_test.n_gpus = rng_below (rng, 3) ? 0 : 1 + (unsigned) rng_below (rng, 2);
+    for (unsigned i = 0; i < policy_of_test.n_gpus; i++) {
+        struct selector *selector = &policy_of_test.gpus[i];
+
+        *selector = (struct selector){.kind = SELECT_NAME};
+        (void) snprintf (selector->text, sizeof selector->text, "g%u", (unsigned) rng_below (rng, 5));
+    }
+    home_of_test = (int) rng_below (rng, 6) - 1;
+    load_is_known = rng_below (rng, 2);
+    for (unsigned i = 0; i < GPUS_MAX; i++)
+        load_of_test.percent[i] = rng_below (rng, 12) ? (int) rng_below (rng, 101) : -1;
+}
+
 static void
 in_any_history_nobody_gets_what_another_has (void **state)
 {
@@ -568,6 +747,7 @@ in_any_history_nobody_gets_what_another_has (void **state)
                 const char *text = requests[rng_below (&rng, countof (requests))];
                 struct request req = request (text);
 
+                random_circumstances (&rng);
                 ask (&req, rng_below (&rng, 3) ? 0 : rng_below (&rng, 32));
                 verdicts[decision.verdict]++;
                 if (decision.verdict == VERDICT_GRANT)
@@ -604,6 +784,12 @@ main (void)
         arbiter_test (what_others_wait_for_is_not_given_away),
         arbiter_test (the_queue_goes_by_class),
         arbiter_test (nobody_waits_for_those_who_come_much_later),
+        arbiter_test (the_load_counts_where_it_is_more_than_the_slots),
+        arbiter_test (a_little_load_is_no_load),
+        arbiter_test (nobody_but_root_learns_how_busy_others_are),
+        arbiter_test (a_container_comes_home_where_it_still_fits),
+        arbiter_test (why_not_another_is_told_of_each),
+        arbiter_test (only_the_gpus_of_the_rule_are_given),
         arbiter_test (many_holders_are_cut_not_overrun),
         arbiter_test (who_has_no_name_is_called_by_its_id),
         arbiter_test (in_any_history_nobody_gets_what_another_has),

@@ -114,7 +114,7 @@ a_bad_file_is_named_with_its_key_and_leaves_the_defaults (void **state)
         const char *text, *words;
     } cases[] = {
         {"[]", "not an object"},
-        {"{'runtime': ['runc']}", "unknown key \"runtime\" (known: runtimes, "},
+        {"{'runtime': ['runc']}", "unknown key \"runtime\"; did you mean \"runtimes\"?"},
         {"{'runtimes': []}", "\"runtimes\""},
         {"{'runtimes': 'runc'}", "\"runtimes\""},
         {"{'runtimes': ['a', 7]}", "\"runtimes\""},

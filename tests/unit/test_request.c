@@ -261,6 +261,8 @@ a_wrong_value_is_refused_with_the_nearest_or_all (void **state)
         {"dri.wait", "1m", "as in \"10s\""},
         {"dri.wait", "-1s", "as in \"10s\""},
         {"dri.wait", "", "as in \"10s\""},
+        {"dri.role", "two words", "one word"},
+        {"dri.role", "x\x1b", "one word"},
         {"dri.owner", "hots", "did you mean \"host\"?"},
         {"dri.owner", "Auto", "did you mean \"auto\"?"},
         {"dri.owner", "1000", "valid are \"auto\", \"host\", \"UID:GID[:MODE]\""},
@@ -286,7 +288,8 @@ static void
 a_wrong_key_is_refused_with_the_nearest_or_all (void **state)
 {
     static const char all[] = "valid are dri.enable, dri.gpu, dri.nodes, dri.access, dri.class, dri.slots, "
-                              "dri.share, dri.require, dri.ready, dri.wait, dri.on-failure, dri.owner";
+                              "dri.share, dri.require, dri.ready, dri.wait, dri.on-failure, dri.owner, "
+                              "dri.role";
     static const struct {
         const char *name, *words;
     } cases[] = {
@@ -351,6 +354,7 @@ the_environment_has_the_same_keys (void **state)
         {"DRI_SHARE", "40%"},         {"DRI_REQUIRE", "av1-decode"},
         {"DRI_READY", "off"},         {"DRI_WAIT", "1s"},
         {"DRI_ON_FAILURE", "defer"},  {"DRI_OWNER", "host"},
+        {"DRI_ROLE", "camera"},
     };
     struct request req;
     struct error err = {0};
@@ -510,6 +514,7 @@ static const char *const values[KEY_COUNT][5] = {
     [KEY_WAIT] = {"0s", "10s", "1500ms"},
     [KEY_ON_FAILURE] = {"fail", "start-without", "defer"},
     [KEY_OWNER] = {"auto", "host", "1000:1001", "0:44:0666"},
+    [KEY_ROLE] = {"camera", "A.b_c-1"},
 };
 
 static void
