@@ -59,7 +59,7 @@ struct governor_lease {
     /* What came of it, for the caller.  */
     bool active;
     bool frozen;    /* as it is to be now */
-    bool blind;     /* it has a ceiling, but none of its GPUs gives figures */
+    bool blind;     /* it may have to be held, but none of its GPUs gives figures, for some time */
     uint64_t until; /* µs: frozen will then be the other; 0: stays as it is */
 
     enum request_class class;
@@ -67,6 +67,7 @@ struct governor_lease {
     uint32_t gpus;  /* bit set, as of struct lease */
     uint32_t known; /* those with figures in the last sample */
     uint32_t reported;
+    uint8_t blank; /* samples without figures, less those with */
     struct governor_use use[GPUS_MAX][ENGINES];
     float thawed;        /* a moving mean of the part of time not frozen */
     uint64_t ran;        /* µs thawed since the last sample */

@@ -7,12 +7,15 @@
 #include <time.h>
 
 #include "freezer.h"
+#include "herald.h"
 #include "leasing.h"
 #include "process.h"
 #include "recovery.h"
 
 /* A parked container that is told to stop is let go within this.  */
 static const uint64_t parked_us = 250000;
+/* A throttling that begins again within this has not ended for those who watch.  */
+static const uint64_t told_us = 3000000;
 /* Slices are short.  */
 static const uint64_t accuracy_us = 1000;
 
@@ -39,6 +42,24 @@ is_frozen (const struct lease *lease)
     return freezer_get (lease->freezer, &frozen, &ignored) == 0 && frozen;
 }
 
+/* What the journal does not say the next broker would not thaw, and what it says of one that somebody else
+ * has frozen since it would. A start freezes nobody before its journal is written.  */
+static bool
+note_governed (struct throttle *t, struct lease *lease, bool governed)
+{
+    const bool before = lease->governed;
+
+    if (before == governed)
+        return true;
+    if (t->leasing->journal.fd < 0)
+        return false;
+    lease->governed = governed;
+    if (leasing_note (t->leasing, recovery_freeze_record (lease)) == 0)
+        return true;
+    lease->governed = before;
+    return false;
+}
+
 static void
 set_frozen (struct throttle *t, struct lease *lease, bool frozen)
 {
@@ -48,10 +69,8 @@ set_frozen (struct throttle *t, struct lease *lease, bool frozen)
     /* Frozen by somebody else it stays his.  */
     if (frozen == *is || (frozen && is_frozen (lease)))
         return;
-    /* What the journal does not say the next broker would not thaw.  */
-    if (frozen && !lease->governed && leasing_note (t->leasing, recovery_freeze_record (lease)) < 0)
+    if (frozen && !note_governed (t, lease, true))
         return;
-    lease->governed = true;
     if (freezer_set (lease->freezer, frozen, &err) == 0 || err.status == ENOENT || err.status == ENODEV)
         *is = frozen;
     else
@@ -82,7 +101,6 @@ set_parked (struct throttle *t, struct lease *lease, bool parked)
     lease->parked = parked;
     lease->parked_at = (int64_t) time (NULL);
     t->leasing->some_parked |= parked;
-    lease->governed = true;
     (void) leasing_note (t->leasing, recovery_freeze_record (lease));
 }
 
@@ -116,13 +134,70 @@ next_time (struct throttle *t, uint64_t now, bool some_parked)
     return next;
 }
 
+static enum throttle_word
+word_of (const struct throttle *t, const struct lease *lease)
+{
+    const char *state = throttle_state (t, lease);
+
+    if (!state)
+        return TOLD_NOTHING;
+    return lease->parked ? TOLD_PARKED : TOLD_THROTTLED;
+}
+
+/* Returns when it has to be looked at again; 0: not before something happens.  */
+static uint64_t
+tell (struct throttle *t, struct lease *lease, uint64_t now)
+{
+    const unsigned i = index_of (t, lease);
+    const enum throttle_word word = word_of (t, lease);
+
+    if (word == TOLD_THROTTLED)
+        t->told_until[i] = now + told_us;
+    if (word == t->told[i])
+        return 0;
+    if (t->told[i] == TOLD_THROTTLED && word == TOLD_NOTHING && now < t->told_until[i])
+        return t->told_until[i];
+    t->told[i] = word;
+    if (word == TOLD_NOTHING && !t->frozen[i])
+        (void) note_governed (t, lease, false);
+    if (word == TOLD_NOTHING)
+        herald_lease (t->leasing, EVENT_RESUMED, lease, "it runs freely again");
+    else if (word == TOLD_PARKED)
+        herald_lease (t->leasing, EVENT_PARKED, lease, "it stands still to make room for another");
+    else
+        herald_lease (t->leasing, EVENT_THROTTLED, lease,
+                      lease->order.request.share
+                          ? "it is stopped for moments, for its dri.share or for others"
+                          : "it is stopped for moments: others need its GPU");
+    return 0;
+}
+
+static uint64_t
+tell_all (struct throttle *t, uint64_t now)
+{
+    struct lease *lease;
+    uint64_t next = 0;
+
+    leases_foreach (&t->leasing->leases, lease) {
+        uint64_t at = tell (t, lease, now);
+
+        if (at != 0 && (next == 0 || at < next))
+            next = at;
+    }
+    return next;
+}
+
 static void
 go_on (struct throttle *t)
 {
     bool some_parked = let_go (t);
+    uint64_t now = alarm_now (), again;
 
     apply (t);
-    alarm_need (&t->alarm, next_time (t, alarm_now (), some_parked));
+    again = tell_all (t, now);
+    alarm_need (&t->alarm, next_time (t, now, some_parked));
+    if (again != 0)
+        alarm_need (&t->alarm, again);
 }
 
 static uint64_t
@@ -207,7 +282,10 @@ throttle_recover (struct throttle *t, struct lease *lease)
 {
     t->frozen[index_of (t, lease)] = lease->governed && is_frozen (lease);
     t->leasing->some_parked |= lease->parked;
+    t->told[index_of (t, lease)] = lease->parked ? TOLD_PARKED : TOLD_NOTHING;
     throttle_admit (t, lease);
+    /* The journal is written anew with that.  */
+    lease->governed = t->frozen[index_of (t, lease)];
 }
 
 void
@@ -216,6 +294,7 @@ throttle_dismiss (struct throttle *t, struct lease *lease)
     unsigned i = index_of (t, lease);
 
     lease->parked = lease->parkable = false;
+    t->told[i] = TOLD_NOTHING;
     set_frozen (t, lease, false);
     if (t->admitted[i])
         governor_dismiss (&t->governor, i, alarm_now ());
@@ -253,6 +332,29 @@ throttle_state (const struct throttle *t, const struct lease *lease)
     if (!t->admitted[i] || t->governor.leases[i].run >= (uint64_t) t->governor.config.period_ms * 1000)
         return NULL;
     return "throttled";
+}
+
+const char *
+throttle_unheld (const struct throttle *t, const struct lease *lease)
+{
+    const unsigned i = index_of (t, lease);
+    const unsigned share = lease->order.request.share;
+
+    if (lease->state != LEASE_ACTIVE || !lease->gpus || lease->lost)
+        return NULL;
+    if (t->admitted[i] && t->governor.leases[i].blind)
+        return share
+                   ? "its dri.share is not held: the driver of its GPU does not tell how much of the engines "
+                     "each program has"
+                   : "it does not give way to others: the driver of its GPU does not tell how much of the "
+                     "engines each program has";
+    if (t->admitted[i] || !share)
+        return NULL;
+    if (!t->leasing->config->throttle.on)
+        return "its dri.share is not held: \"throttle\" is false in /etc/dri-broker/config.json";
+    return "its dri.share is not held: it has no control group of its own that the broker could stop (a "
+           "user's "
+           "container, LXC, or --cgroups=disabled)";
 }
 
 static struct governor_config

@@ -19,6 +19,10 @@ struct throttle {
     struct meter_reader reader;
     bool admitted[LEASES_MAX];
     bool frozen[LEASES_MAX]; /* by us, now */
+    /* What those who watch were told last, and when it may be taken back: a controller changes its mind
+     * often. */
+    enum throttle_word { TOLD_NOTHING, TOLD_THROTTLED, TOLD_PARKED } told[LEASES_MAX];
+    uint64_t told_until[LEASES_MAX]; /* CLOCK_MONOTONIC, µs */
 };
 
 int throttle_start (struct throttle *throttle, sd_event *event, struct error *err);
@@ -38,5 +42,8 @@ void throttle_wake (struct throttle *throttle, struct lease *lease);
 
 /* "throttled", "parked"; NULL: neither.  */
 const char *throttle_state (const struct throttle *throttle, const struct lease *lease);
+
+/* Why its ceiling, or its class, cannot be held; NULL: it can, or there is nothing to hold. For people.  */
+const char *throttle_unheld (const struct throttle *throttle, const struct lease *lease);
 
 #endif

@@ -49,6 +49,16 @@ print_class (const struct figures *f, enum request_class class)
         print (name, jain (&model, f, class), "", 0, NULL);
 }
 
+static double
+swing (const struct model *m, const struct figures *f)
+{
+    double most = 0;
+
+    for (unsigned i = 0; i < m->n; i++)
+        most = f->high[i] - f->low[i] > most ? f->high[i] - f->low[i] : most;
+    return most;
+}
+
 static void
 bench (const struct scenario *scenario, unsigned time)
 {
@@ -72,6 +82,7 @@ bench (const struct scenario *scenario, unsigned time)
     print_class (&f, CLASS_INTERACTIVE);
     print_class (&f, CLASS_BATCH);
     print ("engine idle while there was work", f.idle * 100, "%", 0, NULL);
+    print ("largest swing of a share, by seconds", swing (&model, &f) * 100, "%", 0, NULL);
     print ("longest freeze", f.frozen * 1000, "ms", 0, NULL);
     print ("freezes and thaws", f.switches, "/s", 0, NULL);
 }
@@ -91,6 +102,30 @@ bench_ceilings (unsigned time)
         f = model_measure (&model, 3, time);
         (void) snprintf (name, sizeof name, "engine time, ceiling %u %%", shares[k]);
         print (name, f.use[0] * 100, "%", shares[k], "the ceiling");
+    }
+}
+
+/* What realtime that waits for each of its frames gets is a matter of the target.  */
+static void
+bench_targets (unsigned time)
+{
+    static const unsigned targets[] = {97, 90, 80, 70};
+    double alone;
+    char name[64];
+
+    (void) puts ("\nrealtime that waits for each frame, a batch job, by \"target\"");
+    model_scenario (&model, &hard[1], false, true, CLASS_REALTIME);
+    alone = model_measure (&model, 3, time).jobs[0];
+    for (size_t k = 0; k < sizeof targets / sizeof targets[0]; k++) {
+        struct figures f;
+
+        model_scenario (&model, &hard[1], true, false, CLASS_REALTIME);
+        model_target (&model, targets[k]);
+        f = model_measure (&model, 3, time);
+        (void) snprintf (name, sizeof name, "target %u, realtime, jobs", targets[k]);
+        print (name, f.jobs[0], "/s", alone, "alone");
+        (void) snprintf (name, sizeof name, "target %u, engine idle", targets[k]);
+        print (name, f.idle * 100, "%", 0, NULL);
     }
 }
 
@@ -122,5 +157,6 @@ main (int argc, char **argv)
     (void) puts ("\n--- where the governor does less well ---");
     for (size_t k = 0; k < sizeof hard / sizeof hard[0]; k++)
         bench (&hard[k], time);
+    bench_targets (time);
     return 0;
 }

@@ -98,7 +98,11 @@ test_without_figures_nobody_is_frozen (void **state)
     f = model_measure (&model, 3, 10);
     assert_true (f.switches == 0);
     assert_true (lease (1)->blind);
-    assert_false (lease (2)->blind); /* it has no ceiling */
+    assert_true (lease (2)->blind);
+    assert_false (lease (0)->blind);
+    governor_dismiss (&governor, 0, model.now);
+    governor_dismiss (&governor, 1, model.now);
+    assert_false (lease (2)->blind); /* it is in nobody's way */
 }
 
 /* What realtime uses is not known: batch is left alone.  */
@@ -136,15 +140,20 @@ test_figures_come_and_go (void **state)
         busy[ENGINE_VIDEO] += 90000000;
     }
     assert_true (lease (0)->frozen);
-    governor_sample (&governor, now);
-    assert_false (lease (0)->frozen);
-    assert_int_equal (lease (0)->until, 0);
-    assert_true (lease (0)->blind);
-    now += MS (100);
-    governor_report (&governor, 0, 0, busy);
-    governor_sample (&governor, now);
-    assert_false (lease (0)->frozen);
-    assert_false (lease (0)->blind);
+    for (unsigned k = 0; k < 3; k++) {
+        governor_sample (&governor, now);
+        assert_false (lease (0)->frozen);
+        assert_int_equal (lease (0)->until, 0);
+        assert_int_equal (lease (0)->blind, k == 2); /* one look that is missed is none */
+        now += MS (100);
+    }
+    for (unsigned k = 0; k < 3; k++) {
+        governor_report (&governor, 0, 0, busy);
+        governor_sample (&governor, now);
+        assert_false (lease (0)->frozen);
+        assert_int_equal (lease (0)->blind, k < 2);
+        now += MS (100);
+    }
 }
 
 /* The kernel's counters may fall for a while: 10 % use stays 10 %, below the ceiling.  */
@@ -363,6 +372,53 @@ test_contention (void **state)
             fail_msg ("%s: a second with %.3f, ideal %.3f", contended[k].name, f.low[0], f.ideal[0]);
         assert_bounds (&f);
     }
+}
+
+/* Realtime that waits for each frame has nothing queued for moments in which batch does not run, so it loses
+ * what batch has of the engine meanwhile, and no figure tells that it would have had more. Where that matters
+ * the target is the price: what it leaves idle, realtime finds free.  */
+static void
+test_target_for_realtime_that_waits (void **state)
+{
+    static const struct {
+        unsigned target;
+        double part;
+    } levels[] = {{97, 0.6}, {85, 0.75}, {70, 0.95}};
+    const struct scenario *waiting = &hard[1];
+    double alone;
+
+    (void) state;
+    model_scenario (&model, waiting, false, true, CLASS_REALTIME);
+    alone = model_measure (&model, 3, 20).jobs[0];
+    for (size_t k = 0; k < sizeof levels / sizeof levels[0]; k++) {
+        struct figures f;
+
+        model_scenario (&model, waiting, true, false, CLASS_REALTIME);
+        model_target (&model, levels[k].target);
+        f = model_measure (&model, 3, 20);
+        if (f.jobs[0] < alone * levels[k].part)
+            fail_msg ("target %u: %.2f frames of %.2f", levels[k].target, f.jobs[0], alone);
+        assert_true (f.use[1] > 0.03); /* batch goes on */
+        assert_bounds (&f);
+    }
+}
+
+/* A calm engine is looked at once in watch_ms. When batch has filled it since some time in between, the look
+ * after next finds it full at the latest.  */
+static void
+test_the_second_look (void **state)
+{
+    (void) state;
+    (void) model_add (&model, (struct pattern) CAMERAS (13000));
+    (void) model_add (&model, (struct pattern) BATCH (.job = 1000, .every = 100000, .stop = SECONDS (60)));
+    (void) model_add (
+        &model, (struct pattern) BATCH (.job = 5000, .copies = 3, .on = SECONDS (60), .off = SECONDS (3)));
+    model.clients[2].pattern.start = model.now + MS (3500);
+    model_go (&model, MS (3500));
+    assert_int_equal (model.clients[1].switches, 0);
+    model_go (&model, MS (2 * model.config.watch_ms + model.config.period_ms));
+    assert_true (governor.engines[0][ENGINE_VIDEO].contended);
+    assert_true (model.clients[2].switches > 0);
 }
 
 /* Equals share equally, though their jobs and queues are unlike; and streams get four times what batch does.
@@ -663,6 +719,8 @@ main (void)
         governor_test (test_ceiling_of_two_engines),
         governor_test (test_ceilings_together),
         governor_test (test_contention),
+        governor_test (test_target_for_realtime_that_waits),
+        governor_test (test_the_second_look),
         governor_test (test_fairness),
         governor_test (test_no_oscillation),
         governor_test (test_other_engines),

@@ -20,11 +20,12 @@ park_for (const char *text, uid_t asker)
     struct lease *lease;
     unsigned n = 0;
 
-    while ((lease = arbiter_next_to_park (&gpus, &leases, &req, asker,
-                                          (unsigned) __builtin_ctz (decision.gpus)))) {
-        lease->parked = true;
-        n++;
-    }
+    for (uint32_t rest = decision.gpus; rest != 0; rest &= rest - 1)
+        while (
+            (lease = arbiter_next_to_park (&gpus, &leases, &req, asker, (unsigned) __builtin_ctz (rest)))) {
+            lease->parked = true;
+            n++;
+        }
     return n;
 }
 
@@ -83,6 +84,27 @@ interactive_is_never_parked_nor_what_cannot_be (void **state)
     assert_int_equal (decide ("gpu=igpu class=realtime slots=2", 0), VERDICT_GRANT);
 }
 
+/* Only where there is no room without.  */
+static void
+all_parks_on_each_gpu (void **state)
+{
+    struct lease *igpu, *arc;
+
+    (void) state;
+    igpu = hold_batch ("igpu's", "slots=4", 1, 1);
+    arc = hold_batch ("arc's", "slots=3", 2, 1);
+    assert_int_equal (decide ("gpu=all class=interactive", 0), VERDICT_WAIT);
+    assert_int_equal (decide ("gpu=all class=realtime", 0), VERDICT_GRANT);
+    assert_true (decision.park);
+    assert_int_equal (decision.gpus, 3);
+    assert_int_equal (park_for ("gpu=all class=realtime", 0), 1);
+    assert_true (igpu->parked);
+    assert_false (arc->parked);
+    igpu->parked = false;
+    hold ("web", "slots=1", 2);
+    assert_int_equal (decide ("gpu=all access=exclusive", 0), VERDICT_WAIT);
+}
+
 static void
 interactive_waits_for_batch (void **state)
 {
@@ -99,10 +121,10 @@ nobody_but_root_parks_what_is_another_s (void **state)
 
     (void) state;
     lease = hold_batch ("root's", "slots=4", 1, 1);
-    arbiter_decide (&gpus, &leases, &req, 1000, 0, &decision);
+    decide_for (&req, 1000, 0, &decision);
     assert_int_equal (decision.verdict, VERDICT_WAIT);
     lease->order.owner = 1000;
-    arbiter_decide (&gpus, &leases, &req, 1000, 0, &decision);
+    decide_for (&req, 1000, 0, &decision);
     assert_int_equal (decision.verdict, VERDICT_GRANT);
 }
 
@@ -185,6 +207,7 @@ main (void)
         arbiter_test (a_free_gpu_comes_before_parking),
         arbiter_test (exclusive_parks_all_batch_but_not_for_batch),
         arbiter_test (interactive_is_never_parked_nor_what_cannot_be),
+        arbiter_test (all_parks_on_each_gpu),
         arbiter_test (interactive_waits_for_batch),
         arbiter_test (nobody_but_root_parks_what_is_another_s),
         arbiter_test (who_is_parked_wakes_when_there_is_room),
