@@ -8,7 +8,7 @@
 
 #include "../oci/cleanup.h"
 
-enum { REGIONS_MAX = 12 };
+enum { REGIONS_MAX = 12, NAMES_MAX = 24 };
 
 /* A region's memory has two names: drm-memory- is the older one for what drm-resident- says.  */
 struct region {
@@ -18,6 +18,20 @@ struct region {
 
 struct regions {
     struct region table[REGIONS_MAX];
+    unsigned n;
+};
+
+/* One engine as the driver names it. Busy cycles are a figure only beside those that went by: panfrost and
+ * msm tell them besides the time.  */
+struct named_engine {
+    const char *name;
+    unsigned capacity;
+    bool in_ns, in_cycles;
+    uint64_t ns, cycles, total; /* total 0: not told */
+};
+
+struct named_engines {
+    struct named_engine table[NAMES_MAX];
     unsigned n;
 };
 
@@ -45,6 +59,17 @@ static const struct {
     {"jpeg", ENGINE_VIDEO},
     {"vpe", ENGINE_VIDEO_ENHANCE},
     {"dma", ENGINE_COPY},
+    /* panfrost, panthor, msm, v3d, lima, etnaviv: what draws is all that they have, or is not told apart */
+    {"fragment", ENGINE_RENDER},
+    {"vertex-tiler", ENGINE_RENDER},
+    {"panthor", ENGINE_RENDER},
+    {"gpu", ENGINE_RENDER},
+    {"bin", ENGINE_RENDER},
+    {"csd", ENGINE_COMPUTE},
+    {"tfu", ENGINE_COPY},
+    {"gp", ENGINE_RENDER},
+    {"pp", ENGINE_RENDER},
+    {"3D", ENGINE_RENDER},
 };
 
 static enum engine
@@ -104,33 +129,86 @@ after (const char *key, const char *prefix)
     return strncmp (key, prefix, len) == 0 ? key + len : NULL;
 }
 
-static bool
-parse_engine (struct fdinfo *out, const char *key, const char *value)
+/* NULL: there are too many.  */
+static struct named_engine *
+engine_named (struct named_engines *engines, const char *name)
 {
-    const char *name, *unit;
-    struct fdinfo_engine *engine;
-    uint64_t amount;
+    for (unsigned i = 0; i < engines->n; i++)
+        if (strcmp (engines->table[i].name, name) == 0)
+            return &engines->table[i];
+    if (engines->n == NAMES_MAX)
+        return NULL;
+    engines->table[engines->n] = (struct named_engine){.name = name, .capacity = 1};
+    return &engines->table[engines->n++];
+}
 
-    if (!parse_amount (value, &amount, &unit))
+/* False where the key is of no engine, or its value makes no sense.  */
+static bool
+parse_engine (struct named_engines *engines, const char *key, const char *value)
+{
+    static const char *const prefixes[] = {"drm-engine-capacity-", "drm-total-cycles-", "drm-cycles-",
+                                           "drm-engine-"};
+    const char *unit, *name = NULL;
+    struct named_engine *engine;
+    uint64_t amount;
+    size_t i;
+
+    for (i = 0; i < countof (prefixes); i++)
+        if ((name = after (key, prefixes[i])))
+            break;
+    if (!name || !parse_amount (value, &amount, &unit) || (i == 3 && strcmp (unit, "ns") != 0))
         return false;
-    if ((name = after (key, "drm-engine-capacity-"))) {
-        out->engines[engine_of (name)].capacity = amount > 0 && amount < 256 ? (unsigned) amount : 1;
-        return true;
-    }
-    if ((name = after (key, "drm-total-cycles-"))) {
-        out->engines[engine_of (name)].total = amount;
-        return true;
-    }
-    name = after (key, "drm-cycles-");
-    if (!name)
-        name = strcmp (unit, "ns") == 0 ? after (key, "drm-engine-") : NULL;
-    if (!name)
+    engine = engine_named (engines, name);
+    if (!engine)
         return false;
-    engine = &out->engines[engine_of (name)];
-    engine->known = true;
-    if (__builtin_add_overflow (engine->busy, amount, &engine->busy))
-        engine->busy = UINT64_MAX;
+    switch (i) {
+    case 0:
+        engine->capacity = amount > 0 && amount < 256 ? (unsigned) amount : 1;
+        break;
+    case 1:
+        engine->total = amount;
+        break;
+    case 2:
+        engine->in_cycles = true;
+        engine->cycles = amount;
+        break;
+    default:
+        engine->in_ns = true;
+        engine->ns = amount;
+        break;
+    }
     return true;
+}
+
+/* Engines of other names that do the same are a kind of their own each: what they are busy is added up. Each
+ * is counted as one then.  */
+static void
+fold_engine (struct fdinfo_engine *kind, const struct named_engine *engine)
+{
+    uint64_t busy = engine->in_ns ? engine->ns : engine->cycles;
+
+    if (!engine->in_ns && (!engine->in_cycles || engine->total == 0))
+        return;
+    if (!kind->known) {
+        *kind = (struct fdinfo_engine){.known = true,
+                                       .capacity = engine->capacity,
+                                       .busy = busy,
+                                       .total = engine->in_ns ? 0 : engine->total};
+        return;
+    }
+    kind->busy /= kind->capacity;
+    kind->capacity = 1;
+    if (__builtin_add_overflow (kind->busy, busy / engine->capacity, &kind->busy))
+        kind->busy = UINT64_MAX;
+}
+
+static void
+fold_engines (const struct named_engines *engines, struct fdinfo *out)
+{
+    for (unsigned i = 0; i < ENGINES; i++)
+        out->engines[i].capacity = 1;
+    for (unsigned i = 0; i < engines->n; i++)
+        fold_engine (&out->engines[engine_of (engines->table[i].name)], &engines->table[i]);
 }
 
 static struct region *
@@ -203,12 +281,11 @@ bool
 fdinfo_parse (char *text, struct fdinfo *out)
 {
     struct regions regions = {.n = 0};
+    struct named_engines engines = {.n = 0};
     bool has_client = false;
     char *rest = text;
 
     *out = (struct fdinfo){.client = 0};
-    for (unsigned i = 0; i < ENGINES; i++)
-        out->engines[i].capacity = 1;
     for (char *key; (key = strsep (&rest, "\n"));) {
         char *value = strchr (key, ':');
         const char *unit;
@@ -225,9 +302,35 @@ fdinfo_parse (char *text, struct fdinfo *out)
             copy_value (out->pdev, sizeof out->pdev, value);
         else if (strcmp (key, "drm-client-id") == 0)
             has_client = parse_amount (value, &out->client, &unit);
-        else if (!parse_engine (out, key, value))
+        else if (!parse_engine (&engines, key, value))
             parse_memory (&regions, key, value);
     }
+    fold_engines (&engines, out);
     add_up (&regions, out);
     return has_client;
+}
+
+static uint64_t
+larger (uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+void
+fdinfo_merge_engines (struct fdinfo_engine into[ENGINES], const struct fdinfo_engine engines[ENGINES])
+{
+    for (unsigned i = 0; i < ENGINES; i++) {
+        into[i].known |= engines[i].known;
+        into[i].busy = larger (into[i].busy, engines[i].busy);
+        into[i].total = larger (into[i].total, engines[i].total);
+    }
+}
+
+void
+fdinfo_merge (struct fdinfo *into, const struct fdinfo *info)
+{
+    fdinfo_merge_engines (into->engines, info->engines);
+    into->has_memory |= info->has_memory;
+    into->memory = larger (into->memory, info->memory);
+    into->resident = larger (into->resident, info->resident);
 }

@@ -1,7 +1,8 @@
 /* What the kernel tells of one DRM client, in the fdinfo of its file. Pure.
  *
  * The keys and units are of the kernel's documentation (Documentation/gpu/drm-usage-stats.rst); the names of
- * engines are each driver's own (i915: i915_drm_client.c, xe: xe_drm_client.c, amdgpu: amdgpu_fdinfo.c).  */
+ * engines are each driver's own (i915: i915_drm_client.c, xe: xe_drm_client.c, amdgpu: amdgpu_fdinfo.c,
+ * panfrost: panfrost_drv.c, msm: msm_gpu.c, v3d: v3d_drv.c, and so on).  */
 #ifndef DRI_FDINFO_H
 #define DRI_FDINFO_H
 
@@ -39,6 +40,11 @@ struct fdinfo {
 
 /* False where it is not of a DRM client, or tells no client id. The text is changed.  */
 bool fdinfo_parse (char *text, struct fdinfo *out);
+
+/* The same client, seen again: of each figure the larger counts, as drm-usage-stats.rst allows a counter to
+ * fall for a while.  */
+void fdinfo_merge (struct fdinfo *into, const struct fdinfo *info);
+void fdinfo_merge_engines (struct fdinfo_engine into[ENGINES], const struct fdinfo_engine engines[ENGINES]);
 
 const char *engine_name (enum engine engine);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../oci/cleanup.h"
+#include "figures.h"
 
 static const uint64_t patience_us = 1000000;
 
@@ -33,6 +34,13 @@ is_read (const struct lease *lease)
     return lease->state == LEASE_ACTIVE && lease->gpus && lease->cgroup[0] == '/';
 }
 
+/* Of a user's container nobody knows the group: which one it is in is his own word.  */
+static bool
+is_searched (const struct lease *lease)
+{
+    return lease->state == LEASE_REVOKED && lease->cgroup[0] == '/';
+}
+
 static void
 call_readers (struct meter *meter, bool fresh)
 {
@@ -41,6 +49,27 @@ call_readers (struct meter *meter, bool fresh)
             continue;
         r->waits = false;
         r->done (r->userdata, fresh);
+    }
+}
+
+static void
+take_holders (struct meter *meter)
+{
+    const volatile unsigned *counted = &meter->observer.shared->n_holders;
+    unsigned n = *counted;
+
+    meter->n_holders = 0;
+    for (unsigned i = 0; i < n && i < OBSERVED_HOLDERS_MAX; i++) {
+        struct observed_holder seen = meter->observer.shared->holders[i];
+        struct meter_holder *holder = &meter->holders[meter->n_holders];
+
+        if (seen.tag >= LEASES_MAX || meter->gone[seen.tag])
+            continue;
+        seen.comm[sizeof seen.comm - 1] = '\0';
+        text_clean (seen.comm);
+        *holder = (struct meter_holder){.lease = seen.tag, .pid = seen.pid};
+        memcpy (holder->comm, seen.comm, sizeof holder->comm);
+        meter->n_holders++;
     }
 }
 
@@ -60,6 +89,7 @@ on_observed (void *userdata, const struct observed_client *clients, unsigned n, 
         if (gpu >= 0)
             usage_add (&meter->usage, c.tag, (unsigned) gpu, &c.info);
     }
+    take_holders (meter);
     meter->usage.missed |= more;
     usage_end (&meter->usage);
     call_readers (meter, true);
@@ -78,6 +108,26 @@ on_alarm (void *userdata, uint64_t now)
 }
 
 static void
+name_device (const struct gpu_node *node, struct observation *o)
+{
+    if (node->name[0] && o->n_devices < OBSERVED_DEVICES_MAX)
+        o->devices[o->n_devices++] = (struct device_number){node->major, node->minor};
+}
+
+/* Those of simulated GPUs may be of any kind.  */
+static void
+name_devices (const struct meter *meter, struct observation *o)
+{
+    o->n_devices = 0;
+    for (unsigned i = 0; i < GPUS_MAX; i++) {
+        const struct gpu *gpu = &meter->gpus->table[i];
+
+        name_device (&gpu->render, o);
+        name_device (&gpu->card, o);
+    }
+}
+
+static void
 look (struct meter *meter)
 {
     struct observation *o = meter->observer.shared;
@@ -85,16 +135,20 @@ look (struct meter *meter)
     struct error err;
 
     memset (meter->gone, 0, sizeof meter->gone);
+    memset (meter->looked, 0, sizeof meter->looked);
+    name_devices (meter, o);
     usage_begin (&meter->usage, alarm_now () * 1000);
     o->n_groups = 0;
     leases_foreach (meter->leases, lease) {
         struct observed_group *group = &o->groups[o->n_groups];
 
-        if (!is_read (lease))
+        if (!is_read (lease) && !is_searched (lease))
             continue;
         group->tag = index_of (meter, lease);
+        group->who = meter->looked[group->tag] = is_searched (lease);
         (void) snprintf (group->cgroup, sizeof group->cgroup, "%s", lease->cgroup);
-        usage_look_at (&meter->usage, group->tag, lease->gpus);
+        if (!group->who)
+            usage_look_at (&meter->usage, group->tag, lease->gpus);
         o->n_groups++;
     }
     if (o->n_groups > 0 && observer_ask (&meter->observer, &err) == 0)
@@ -154,86 +208,81 @@ meter_forget (struct meter *meter, const struct lease *lease)
     unsigned i = index_of (meter, lease);
 
     meter->gone[i] = true;
+    meter->looked[i] = false;
     usage_forget (&meter->usage, i);
+}
+
+bool
+meter_looked_for (const struct meter *meter, const struct lease *lease)
+{
+    return !is_searched (lease) || meter->looked[index_of (meter, lease)];
+}
+
+json_t *
+meter_holders (const struct meter *meter, const struct lease *lease)
+{
+    json_t *array = json_array ();
+
+    for (unsigned i = 0; i < meter->n_holders && meter->looked[index_of (meter, lease)]; i++) {
+        const struct meter_holder *holder = &meter->holders[i];
+
+        if (holder->lease == index_of (meter, lease))
+            (void) json_array_append_new (
+                array, json_pack ("{s:i s:s}", "pid", holder->pid, "command", holder->comm));
+    }
+    return array;
 }
 
 /* --- figures --- */
 
-struct figures {
-    double rates[ENGINES]; /* below 0: not known */
-    double over;           /* s */
-    bool has_memory;
-    uint64_t memory, resident;
-};
-
-static struct figures
-no_figures (void)
-{
-    struct figures f = {.over = 0};
-
-    for (unsigned i = 0; i < ENGINES; i++)
-        f.rates[i] = -1;
-    return f;
-}
-
-static void
-add_up (const struct meter *meter, unsigned lease, unsigned gpu, struct figures *f)
-{
-    const struct usage_sum *sum = &meter->usage.shares[gpu][lease].sum;
-    double over = (double) usage_span (&meter->usage, lease, gpu) / 1e9;
-
-    for (unsigned i = 0; i < ENGINES; i++) {
-        double rate = usage_rate (&meter->usage, lease, gpu, i);
-
-        if (rate >= 0)
-            f->rates[i] = f->rates[i] < 0 ? rate : f->rates[i] + rate;
-    }
-    f->over = over > f->over ? over : f->over;
-    f->has_memory |= sum->has_memory;
-    f->memory += sum->memory;
-    f->resident += sum->resident;
-}
-
-static void
-put (const struct figures *f, json_t *object)
+/* Of the engines that are known, in seconds; null: none is.  */
+static json_t *
+seconds (const bool known[ENGINES], const uint64_t busy[ENGINES])
 {
     json_t *engines = NULL;
 
     for (unsigned i = 0; i < ENGINES; i++) {
-        if (f->rates[i] < 0)
+        if (!known[i])
             continue;
         if (!engines)
             engines = json_object ();
-        (void) json_object_set_new (engines, engine_name (i), json_real (f->rates[i] > 1 ? 1 : f->rates[i]));
+        (void) json_object_set_new (engines, engine_name (i), json_real ((double) busy[i] / 1e9));
     }
-    (void) json_object_set_new (object, "over", engines ? json_real (f->over) : json_null ());
-    (void) json_object_set_new (object, "engines", engines ? engines : json_null ());
-    (void) json_object_set_new (object, "memory",
-                                f->has_memory ? json_pack ("{s:I s:I}", "total", (json_int_t) f->memory,
-                                                           "resident", (json_int_t) f->resident)
-                                              : json_null ());
+    return engines ? engines : json_null ();
 }
 
 void
 meter_add_lease (const struct meter *meter, const struct lease *lease, json_t *object)
 {
-    struct figures f = no_figures ();
+    struct figures f = figures_none ();
+    struct usage_total had = {.known = {false}};
 
-    for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++)
-        if (lease->gpus & (1U << gpu))
-            add_up (meter, index_of (meter, lease), gpu, &f);
-    put (&f, object);
+    for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++) {
+        const struct usage_sum *sum = &meter->usage.shares[gpu][index_of (meter, lease)].sum;
+
+        if ((lease->gpus & (1U << gpu)) == 0)
+            continue;
+        figures_add (&f, &meter->usage, index_of (meter, lease), gpu);
+        for (unsigned i = 0; i < ENGINES; i++) {
+            had.known[i] |= sum->known[i];
+            had.busy[i] += sum->busy[i];
+        }
+    }
+    figures_put (&f, object);
+    (void) json_object_set_new (object, "busy", seconds (had.known, had.busy));
 }
 
 void
 meter_add_gpu (const struct meter *meter, unsigned gpu, json_t *object)
 {
-    struct figures f = no_figures ();
+    struct figures f = figures_none ();
     const struct lease *lease;
 
     leases_foreach (meter->leases, lease) {
         if (lease->gpus & (1U << gpu))
-            add_up (meter, index_of (meter, lease), gpu, &f);
+            figures_add (&f, &meter->usage, index_of (meter, lease), gpu);
     }
-    put (&f, object);
+    figures_put (&f, object);
+    (void) json_object_set_new (object, "busy",
+                                seconds (meter->usage.totals[gpu].known, meter->usage.totals[gpu].busy));
 }

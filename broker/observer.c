@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,14 +10,14 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../oci/cleanup.h"
 #include "child.h"
+#include "drm_files.h"
 
 /* A look ends there, whatever a container does to make it long.  */
-enum { DEPTH_MAX = 8, FILES_MAX = 200000, DRM_MAJOR = 226 };
+enum { DEPTH_MAX = 8, FILES_MAX = 200000, FILES_LEAST = 4096, DRM_MAJOR = 226 };
 
 static const char name[] = "dri-observer";
 
@@ -26,10 +25,9 @@ static const char name[] = "dri-observer";
 
 struct look {
     struct observation *out;
-    bool simulated;
-    int proc;
-    unsigned files;
+    struct drm_files files;
     unsigned tag;
+    unsigned first, end; /* of its clients: where they begin, and have to end */
 };
 
 static int
@@ -49,73 +47,77 @@ stream_of (int fd)
     return dir;
 }
 
-static void
-read_client (struct look *look, int folder, const char *path)
+static struct observed_client *
+seen_before (const struct look *look, const struct fdinfo *info)
 {
-    _cleanup_close_ int fd = openat (folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct observation *out = look->out;
-    struct fdinfo info;
-    char text[4096];
-    ssize_t n = fd < 0 ? -1 : read (fd, text, sizeof text - 1);
 
-    if (n < 0)
-        return;
-    text[n] = '\0';
-    if (!fdinfo_parse (text, &info))
-        return;
-    if (out->n_clients == OBSERVED_CLIENTS_MAX) {
+    for (unsigned i = out->n_clients; i-- > look->first;)
+        if (out->clients[i].info.client == info->client && strcmp (out->clients[i].info.pdev, info->pdev) == 0
+            && strcmp (out->clients[i].info.driver, info->driver) == 0)
+            return &out->clients[i];
+    return NULL;
+}
+
+/* Processes that were forked have their parent's files: one client, seen in all of them.  */
+static void
+take (void *userdata, const struct fdinfo *info)
+{
+    struct look *look = userdata;
+    struct observation *out = look->out;
+    struct observed_client *before = seen_before (look, info);
+
+    if (before) {
+        fdinfo_merge (&before->info, info);
+    } else if (out->n_clients == look->end) {
         out->more = true;
-        return;
+    } else {
+        out->clients[out->n_clients].tag = look->tag;
+        out->clients[out->n_clients++].info = *info;
     }
-    out->clients[out->n_clients].tag = look->tag;
-    out->clients[out->n_clients++].info = info;
 }
 
-/* Stands in for a DRM device: a file whose name ends so.  */
 static bool
-is_fixture (int fds, const char *number, const struct statx *st)
+is_gpu (const struct observation *o, unsigned device_major, unsigned device_minor)
 {
-    static const char suffix[] = ".fdinfo";
-    const size_t len = sizeof suffix - 1;
-    char path[PATH_MAX];
-    ssize_t n = S_ISREG (st->stx_mode) ? readlinkat (fds, number, path, sizeof path) : -1;
-
-    return n > (ssize_t) len && memcmp (path + n - len, suffix, len) == 0;
-}
-
-/* Never asks a file system that may not answer: the numbers of a device are known without it.  */
-static void
-look_at_file (struct look *look, int fds, int fdinfos, const char *number)
-{
-    struct statx st;
-
-    if (statx (fds, number, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) < 0)
-        return;
-    if (S_ISCHR (st.stx_mode) && st.stx_rdev_major == DRM_MAJOR)
-        read_client (look, fdinfos, number);
-    else if (look->simulated && is_fixture (fds, number, &st))
-        read_client (look, fds, number);
+    if (device_major == DRM_MAJOR)
+        return true;
+    for (unsigned i = 0; i < o->n_devices && i < OBSERVED_DEVICES_MAX; i++)
+        if (o->devices[i].major == device_major && o->devices[i].minor == device_minor)
+            return true;
+    return false;
 }
 
 static void
-look_at_process (struct look *look, const char *pid)
+read_comm (char comm[OBSERVED_COMM_MAX], int proc, const char *pid)
 {
-    _cleanup_close_ int process = open_folder (look->proc, pid);
-    _cleanup_close_ int fdinfos = process < 0 ? -1 : open_folder (process, "fdinfo");
-    DIR *fds = stream_of (process < 0 ? -1 : open_folder (process, "fd"));
+    char path[48];
+    _cleanup_close_ int fd = -1;
+    ssize_t n;
 
-    if (!fds)
+    (void) snprintf (path, sizeof path, "%s/comm", pid);
+    fd = openat (proc, path, O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? 0 : read (fd, comm, OBSERVED_COMM_MAX - 1);
+    comm[n > 0 ? n : 0] = '\0';
+    comm[strcspn (comm, "\n")] = '\0';
+}
+
+static void
+take_holder (void *userdata, const char *pid, unsigned device_major, unsigned device_minor)
+{
+    struct look *look = userdata;
+    struct observation *out = look->out;
+    const int number = (int) strtol (pid, NULL, 10);
+    struct observed_holder *holder = &out->holders[out->n_holders];
+
+    if (!is_gpu (out, device_major, device_minor)
+        || (out->n_holders > 0 && holder[-1].tag == look->tag && holder[-1].pid == number))
         return;
-    for (const struct dirent *entry; (entry = readdir (fds));) {
-        if (entry->d_name[0] == '.')
-            continue;
-        if (look->files++ >= FILES_MAX) {
-            look->out->more = true;
-            break;
-        }
-        look_at_file (look, dirfd (fds), fdinfos, entry->d_name);
-    }
-    (void) closedir (fds);
+    if (out->n_holders == OBSERVED_HOLDERS_MAX)
+        return;
+    *holder = (struct observed_holder){.tag = look->tag, .pid = number};
+    read_comm (holder->comm, look->files.proc, pid);
+    out->n_holders++;
 }
 
 static void
@@ -133,7 +135,7 @@ look_at_processes (struct look *look, int group)
     while (fgets (line, sizeof line, list)) {
         line[strcspn (line, "\n")] = '\0';
         if (strcmp (line, "0") != 0) /* of a pid namespace that is not below ours */
-            look_at_process (look, line);
+            drm_files_look_at (&look->files, line);
     }
     (void) fclose (list);
 }
@@ -155,23 +157,43 @@ look_at_group (struct look *look, int group, unsigned depth)
     (void) closedir (dir);
 }
 
+/* One that has very many files or clients takes nothing from those that come after it: of what is left, a
+ * group has its part. Returns how many files that was.  */
+static unsigned
+share_out (struct look *look, unsigned groups, unsigned files)
+{
+    unsigned part = files / groups;
+
+    look->first = look->out->n_clients;
+    look->end = look->first + (OBSERVED_CLIENTS_MAX - look->first) / groups;
+    look->files.left = part > FILES_LEAST ? part : FILES_LEAST;
+    return look->files.left;
+}
+
 static void
 look_around (struct look *look)
 {
     struct observation *out = look->out;
+    unsigned n = out->n_groups < OBSERVED_GROUPS_MAX ? out->n_groups : OBSERVED_GROUPS_MAX;
+    unsigned files = FILES_MAX;
 
-    look->files = 0;
-    out->n_clients = 0;
+    look->files.more = false;
+    out->n_clients = out->n_holders = 0;
     out->more = false;
-    for (unsigned i = 0; i < out->n_groups && i < OBSERVED_GROUPS_MAX; i++) {
+    for (unsigned i = 0; i < n; i++) {
+        unsigned part = share_out (look, n - i, files), used;
         _cleanup_close_ int group = -1;
         struct error err;
 
         look->tag = out->groups[i].tag;
+        look->files.device = out->groups[i].who ? take_holder : NULL;
         group = cgroup_open ("devices", out->groups[i].cgroup, &err);
         if (group >= 0)
             look_at_group (look, open_folder (group, "."), 0);
+        used = part - look->files.left;
+        files -= used < files ? used : files;
     }
+    out->more |= look->files.more;
 }
 
 static void
@@ -180,7 +202,7 @@ serve (int fd, void *data)
     struct look *look = data;
     char bell;
 
-    look->proc = open_folder (AT_FDCWD, "/proc");
+    look->files.proc = open_folder (AT_FDCWD, "/proc");
     while (recv (fd, &bell, 1, 0) == 1) {
         look_around (look);
         if (send (fd, &bell, 1, MSG_NOSIGNAL) < 0)
@@ -199,7 +221,7 @@ observer_start (struct observer *observer, bool simulated, struct error *err)
         SCMP_SYS (newfstatat), SCMP_SYS (fstat),      SCMP_SYS (statx),   SCMP_SYS (fcntl),
         SCMP_SYS (getdents64), SCMP_SYS (readlinkat),
     };
-    struct look look = {.simulated = simulated};
+    struct look look = {.files = {.simulated = simulated, .found = take}};
     struct child child = {.name = name,
                           .caps = caps,
                           .n_caps = countof (caps),
@@ -211,6 +233,7 @@ observer_start (struct observer *observer, bool simulated, struct error *err)
     look.out = mmap (NULL, sizeof *look.out, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (look.out == MAP_FAILED)
         return error_set (err, errno, "mmap");
+    look.files.userdata = &look;
     observer->shared = look.out;
     observer->fd = child_start (&child, err);
     return observer->fd < 0 ? -1 : 0;

@@ -7,13 +7,21 @@
 #include <systemd/sd-event.h>
 
 #include "../hook/cgroup.h"
+#include "../hook/device_cgroup.h"
 #include "../oci/error.h"
 #include "fdinfo.h"
 
-enum { OBSERVED_GROUPS_MAX = 256, OBSERVED_CLIENTS_MAX = 4096 };
+enum {
+    OBSERVED_GROUPS_MAX = 256,
+    OBSERVED_CLIENTS_MAX = 4096,
+    OBSERVED_DEVICES_MAX = 64,
+    OBSERVED_HOLDERS_MAX = 64,
+    OBSERVED_COMM_MAX = 16, /* TASK_COMM_LEN */
+};
 
 struct observed_group {
     unsigned tag; /* the asker's own */
+    bool who;     /* tell who has a GPU open */
     char cgroup[CGROUP_PATH_MAX];
 };
 
@@ -22,12 +30,23 @@ struct observed_client {
     struct fdinfo info;
 };
 
+/* A process that has a GPU open: a DRM device, or one of the observation's devices.  */
+struct observed_holder {
+    unsigned tag;
+    int pid;                      /* as the host knows it */
+    char comm[OBSERVED_COMM_MAX]; /* the process's own words */
+};
+
 struct observation {
+    unsigned n_devices;
+    struct device_number devices[OBSERVED_DEVICES_MAX];
     unsigned n_groups;
     struct observed_group groups[OBSERVED_GROUPS_MAX];
     unsigned n_clients;
     bool more; /* than there is room for, or than one look may take */
     struct observed_client clients[OBSERVED_CLIENTS_MAX];
+    unsigned n_holders;
+    struct observed_holder holders[OBSERVED_HOLDERS_MAX];
 };
 
 /* clients: as many as n_clients, of groups that were asked for, the same one as often as it was seen. Its

@@ -49,6 +49,7 @@ usage_begin (struct usage *usage, uint64_t now)
     memset (clients->hash, 0, sizeof clients->hash);
     usage->now = now;
     usage->round++;
+    usage->missed_before = usage->missed;
     usage->missed = false;
 }
 
@@ -96,11 +97,7 @@ larger (uint64_t a, uint64_t b)
 static void
 merge (struct usage_client *c, const struct fdinfo *info)
 {
-    for (unsigned i = 0; i < ENGINES; i++) {
-        c->engines[i].known |= info->engines[i].known;
-        c->engines[i].busy = larger (c->engines[i].busy, info->engines[i].busy);
-        c->engines[i].total = larger (c->engines[i].total, info->engines[i].total);
-    }
+    fdinfo_merge_engines (c->engines, info->engines);
     c->memory = larger (c->memory, info->memory);
     c->resident = larger (c->resident, info->resident);
 }
@@ -151,23 +148,40 @@ progress (const struct fdinfo_engine *then, struct fdinfo_engine *now, uint64_t 
     return (uint64_t) ((double) busy / (double) (now->total - then->total) / now->capacity * (double) passed);
 }
 
+/* A driver that stops telling of an engine has not begun at 0 when it tells again.  */
 static void
-count (struct usage *usage, struct usage_client *c)
+keep_vanished (struct usage *usage, struct usage_client *c, const struct usage_client *then)
+{
+    for (unsigned i = 0; i < ENGINES; i++) {
+        if (c->engines[i].known || then->engines[i].busy == 0)
+            continue;
+        c->engines[i] = then->engines[i];
+        c->engines[i].known = false;
+        usage->shares[c->gpu][c->lease].sum.known[i] = false;
+    }
+}
+
+static void
+count (struct usage *usage, struct usage_client *c, const struct usage_client *then)
 {
     const struct usage_lease *lease = &usage->leases[c->lease];
     struct usage_sum *sum = &usage->shares[c->gpu][c->lease].sum;
-    const struct usage_client *then = find (before (usage), c->gpu, c->id);
+    struct usage_total *total = &usage->totals[c->gpu];
     static const struct usage_client unseen;
 
     sum->memory += c->memory;
     sum->resident += c->resident;
     for (unsigned i = 0; i < ENGINES; i++) {
+        uint64_t had = 0;
+
         if (!c->engines[i].known)
             continue;
-        sum->known[i] = true;
-        if (lease->looked)
-            sum->busy[i] += progress (then ? &then->engines[i] : &unseen.engines[i], &c->engines[i],
-                                      usage->now - lease->looked);
+        sum->known[i] = total->known[i] = true;
+        if (lease->looked && (then || !usage->missed_before))
+            had = progress (then ? &then->engines[i] : &unseen.engines[i], &c->engines[i],
+                            usage->now - lease->looked);
+        sum->busy[i] += had;
+        total->busy[i] += had;
     }
 }
 
@@ -191,8 +205,18 @@ usage_end (struct usage *usage)
 {
     struct usage_clients *clients = &usage->rounds[usage->current];
 
-    for (unsigned i = 0; i < clients->n; i++)
-        count (usage, &clients->table[i]);
+    for (unsigned i = 0; i < clients->n; i++) {
+        struct usage_client *c = &clients->table[i];
+        const struct usage_client *then = find (before (usage), c->gpu, c->id);
+
+        if (then)
+            keep_vanished (usage, c, then);
+    }
+    for (unsigned i = 0; i < clients->n; i++) {
+        struct usage_client *c = &clients->table[i];
+
+        count (usage, c, find (before (usage), c->gpu, c->id));
+    }
     for (unsigned i = 0; i < LEASES_MAX; i++) {
         struct usage_lease *lease = &usage->leases[i];
 

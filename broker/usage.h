@@ -2,9 +2,9 @@
  * a clock in, figures out.
  *
  * A client is one (GPU, client id), in however many files and processes it is seen; of several readings the
- * largest counts, and one that fell counts as no progress, both as drm-usage-stats.rst allows drivers. What a
- * client did before its lease was first looked at is not counted, unless the lease is new; what went with one
- * that has closed is kept.  */
+ * largest counts, and one that fell counts as no progress, both as drm-usage-stats.rst allows drivers. An
+ * engine that no client tells of any more is not known. What a client did before its lease was first looked
+ * at is not counted, unless the lease is new; what went with one that has closed is kept.  */
 #ifndef DRI_USAGE_H
 #define DRI_USAGE_H
 
@@ -55,14 +55,22 @@ struct usage_share {
     struct usage_mark marks[2]; /* the older one first: where a rate begins */
 };
 
+/* What all leases together have had of a GPU, also those that ended: it never falls.  */
+struct usage_total {
+    bool known[ENGINES];
+    uint64_t busy[ENGINES]; /* ns, as in usage_sum */
+};
+
 /* Large (2 MiB), but only what is used is touched: to be had all zero, as static storage is.  */
 struct usage {
     uint64_t now;
     unsigned round;
     bool missed; /* there were more clients than there is room for */
+    bool missed_before;
     struct usage_clients rounds[2];
     unsigned current;
     struct usage_lease leases[LEASES_MAX];
+    struct usage_total totals[GPUS_MAX];
     struct usage_share shares[GPUS_MAX][LEASES_MAX]; /* of the few GPUs that there are, few pages */
 };
 

@@ -101,6 +101,29 @@ off_pci_there_is_no_address (void **state)
     assert_int_equal (info.client, 3);
 }
 
+/* The cycles stand beside the time; of no use without those that went by, which are not told.  */
+static void
+cycles_beside_the_time_do_not_count (void **state)
+{
+    (void) state;
+    assert_true (read_info ("drm-client-id:\t3\ndrm-engine-gpu:\t50 ns\ndrm-cycles-gpu:\t1000\n"
+                            "drm-maxfreq-gpu:\t800000000 Hz\ndrm-cycles-csd:\t7\n"));
+    assert_int_equal (info.engines[ENGINE_RENDER].busy, 50);
+    assert_int_equal (info.engines[ENGINE_RENDER].total, 0);
+    assert_false (info.engines[ENGINE_COMPUTE].known);
+}
+
+/* Two decoders and three encoders: 100 of the decoders' time is 50 of one.  */
+static void
+engines_that_do_the_same_are_weighed_by_their_number (void **state)
+{
+    (void) state;
+    assert_true (read_info ("drm-client-id:\t3\ndrm-engine-capacity-dec:\t2\ndrm-engine-dec:\t100 ns\n"
+                            "drm-engine-enc:\t30 ns\ndrm-engine-capacity-enc:\t3\n"));
+    assert_int_equal (info.engines[ENGINE_VIDEO].busy, 60);
+    assert_int_equal (info.engines[ENGINE_VIDEO].capacity, 1);
+}
+
 static void
 what_is_no_client_is_told (void **state)
 {
@@ -146,6 +169,8 @@ main (void)
         cmocka_unit_test (xe_without_cycles_is_not_known),
         cmocka_unit_test (amdgpu_has_many_video_engines),
         cmocka_unit_test (off_pci_there_is_no_address),
+        cmocka_unit_test (cycles_beside_the_time_do_not_count),
+        cmocka_unit_test (engines_that_do_the_same_are_weighed_by_their_number),
         cmocka_unit_test (what_is_no_client_is_told),
         cmocka_unit_test (nonsense_is_left_out),
         cmocka_unit_test (engines_have_names),

@@ -166,6 +166,48 @@ a_counter_that_falls_is_no_progress (void **state)
     assert_int_equal (busy (), S + S / 10);
 }
 
+/* Not told of for a while: not known meanwhile, and no leap from nothing when it is told of again.  */
+static void
+a_counter_that_vanishes_is_not_known_until_it_returns (void **state)
+{
+    static const struct fdinfo silent = {.client = 7};
+
+    (void) state;
+    look (0, 7, 5 * S);
+    look (1, 7, 5 * S + S / 2);
+    assert_rate (0.5);
+    for (unsigned at = 2; at <= 3; at++) {
+        begin (at);
+        usage_add (usage, 0, 0, &silent);
+        usage_end (usage);
+        assert_rate (-1);
+    }
+    look (4, 7, 5 * S + S / 2);
+    assert_int_equal (busy (), S / 2);
+    assert_rate (0);
+}
+
+/* It was open before, perhaps, and overlooked: not all that it ever did was done since.  */
+static void
+a_client_that_comes_after_a_round_that_missed_some_does_not_count_whole (void **state)
+{
+    (void) state;
+    look (0, 7, 0);
+    begin (1);
+    add (0, 7, S / 4, 0, 1);
+    usage->missed = true;
+    usage_end (usage);
+    begin (2);
+    add (0, 7, S / 4, 0, 1);
+    add (0, 8, 90 * S, 0, 1);
+    usage_end (usage);
+    assert_int_equal (busy (), S / 4);
+    begin (3);
+    add (0, 8, 90 * S + S / 8, 0, 1);
+    usage_end (usage);
+    assert_int_equal (busy (), S / 4 + S / 8);
+}
+
 static void
 several_engines_of_a_kind_are_one_whole (void **state)
 {
@@ -240,6 +282,22 @@ a_place_that_is_another_s_begins_at_nothing (void **state)
     assert_rate (-1);
 }
 
+/* Prometheus takes a counter that falls for one that began anew, and counts what is left twice.  */
+static void
+what_a_lease_had_stays_with_its_gpu_when_it_ends (void **state)
+{
+    (void) state;
+    look (0, 7, 0);
+    look (1, 7, S / 4);
+    usage_forget (usage, 0);
+    assert_int_equal (usage->totals[0].busy[ENGINE_RENDER], S / 4);
+    look (2, 8, S);
+    look (3, 8, S + S / 2);
+    assert_int_equal (busy (), S / 2);
+    assert_int_equal (usage->totals[0].busy[ENGINE_RENDER], S / 4 + S / 2);
+    assert_false (usage->totals[0].known[ENGINE_VIDEO]);
+}
+
 static void
 more_clients_than_fit_are_told (void **state)
 {
@@ -266,11 +324,14 @@ main (void)
         with_usage (a_client_in_two_files_counts_once),
         with_usage (client_ids_are_of_a_gpu),
         with_usage (a_counter_that_falls_is_no_progress),
+        with_usage (a_counter_that_vanishes_is_not_known_until_it_returns),
+        with_usage (a_client_that_comes_after_a_round_that_missed_some_does_not_count_whole),
         with_usage (several_engines_of_a_kind_are_one_whole),
         with_usage (cycles_are_parts_of_the_time_passed),
         with_usage (the_rate_is_of_the_last_seconds),
         with_usage (a_lease_left_out_of_a_round_starts_anew),
         with_usage (a_place_that_is_another_s_begins_at_nothing),
+        with_usage (what_a_lease_had_stays_with_its_gpu_when_it_ends),
         with_usage (more_clients_than_fit_are_told),
     };
 
