@@ -249,6 +249,19 @@ add_remedy (char *out, size_t size, const char *driver, const char *place)
 }
 
 void
+codecs_describe (const struct generation *generation, char *out, size_t size)
+{
+    const struct abilities none = {.decode = 0};
+    uint16_t decode = missing (generation, &none, TASK_DECODE, NULL);
+    uint16_t encode = missing (generation, &none, TASK_ENCODE, NULL);
+
+    (void) snprintf (out, size, "%s", generation->name);
+    add_videos (out, size, " decodes", decode);
+    if (encode)
+        add_videos (out, size, ", and encodes", encode);
+}
+
+void
 codecs_explain (const struct generation *generation, const struct abilities *listed, const char *driver,
                 const char *place, const struct require *wanted, char *out, size_t size)
 {

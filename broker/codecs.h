@@ -26,6 +26,9 @@ struct generation {
 /* False where the id is not in the table.  */
 bool codecs_find (uint16_t vendor, uint16_t device, struct generation *generation);
 
+/* "Alder Lake-N decodes MPEG-2, … and AV1, and encodes JPEG, …".  */
+void codecs_describe (const struct generation *generation, char *out, size_t size);
+
 /* "Alder Lake-N decodes AV1; this driver, i965 2.4.1, does not list it: …". "" where nothing is missing.
  * listed: what the driver lists; driver: its vendor string, of VA-API; place: where it was asked, as in
  * "the image". wanted: about these capabilities only; NULL: all.  */

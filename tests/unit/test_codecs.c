@@ -165,6 +165,21 @@ a_long_sentence_is_cut (void **state)
     assert_int_equal (strlen (text), sizeof text - 1);
 }
 
+static void
+all_that_a_generation_can_do_is_one_sentence (void **state)
+{
+    struct generation generation;
+    char text[300];
+
+    (void) state;
+    assert_true (codecs_find (0x1002, 0x743f, &generation)); /* encodes nothing */
+    codecs_describe (&generation, text, sizeof text);
+    assert_string_equal (text, "Navi 24 decodes H.264, HEVC, HEVC 10-bit, VP9 and VP9 10-bit");
+    assert_true (codecs_find (0x1002, 0x1681, &generation));
+    codecs_describe (&generation, text, sizeof text);
+    assert_non_null (strstr (text, " and AV1 10-bit, and encodes H.264, HEVC and HEVC 10-bit"));
+}
+
 int
 main (void)
 {
@@ -174,6 +189,7 @@ main (void)
         cmocka_unit_test (what_the_driver_does_not_list_is_told),
         cmocka_unit_test (nothing_is_told_where_nothing_is_missing),
         cmocka_unit_test (a_long_sentence_is_cut),
+        cmocka_unit_test (all_that_a_generation_can_do_is_one_sentence),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
