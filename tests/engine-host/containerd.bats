@@ -170,3 +170,40 @@ assert crio["runtime_path"] == dri["options"]["BinaryName"] and crio["runtime_ty
 	grep -F 'dri-broker: container media/jellyfin/app: dri.gpu: no value' "$CONTAINERD_LOG"
 	[[ $(pods) ]] || fail 'the sandbox did not start'
 }
+
+# restart_containerd: reads its configuration anew
+restart_containerd ()
+{
+	kill "$(pidof containerd)"
+	wait_until 10 containerd_is_gone
+	start_containerd
+}
+containerd_is_gone () { ! pidof containerd >/dev/null; }
+
+@test "drictl install containerd: pods of the handler have their GPU, and the file comes back to the byte" {
+	local toml=/etc/containerd/config.toml
+	write_config | sed '/^\[.*runtimes.dri\]/,/BinaryName/d' >$toml
+	! grep -q '^\[.*runtimes.dri' $toml || fail "$(<$toml)"
+	cp $toml "$BATS_TEST_TMPDIR/before"
+	restart_containerd
+	run cri run --annotation dri.enable=true "$IMAGE"
+	assert_failure
+	run drictl install containerd
+	assert_success
+	assert_says 'Checked with containerd config dump'
+	restart_containerd
+	start_pod --annotation dri.enable=true --user 1000
+	run cri exec "$container" sh -c 'exec 3<>/dev/dri/renderD128; stat -c %u /dev/dri/renderD128'
+	assert_success
+	assert_output 1000
+	run drictl uninstall --check
+	assert_says "$toml: containerd has the runtime"
+	assert_says 'running containers started by'
+	cri remove "$sandbox"
+	run drictl uninstall containerd
+	assert_success
+	cmp $toml "$BATS_TEST_TMPDIR/before"
+	restart_containerd
+	run cri run --annotation dri.enable=true "$IMAGE"
+	assert_failure
+}

@@ -2,7 +2,7 @@
  * lost, a number changed, a file changed twice, or Docker left with half of it.  */
 #include "testing.h"
 
-#include "broker/install_docker.h"
+#include "broker/install/install_docker.h"
 #include "oci/file.h"
 
 #define RUNTIME "/bin/true"

@@ -1,6 +1,6 @@
 #include "tests/unit/testing.h"
 
-#include "broker/install_lxc.h"
+#include "broker/install/install_lxc.h"
 
 #define FILE_  "/etc/dri-broker/lxc/101.conf"
 #define SPACED "lxc.include = " FILE_

@@ -7,10 +7,10 @@
 #ifndef DRI_INSTALL_PODMAN_H
 #define DRI_INSTALL_PODMAN_H
 
-#include <limits.h>
 #include <stdbool.h>
 
-#include "../oci/error.h"
+#include "../../oci/error.h"
+#include "place.h"
 
 struct podman_install {
     const char *config; /* folder, /etc/containers */
@@ -18,17 +18,10 @@ struct podman_install {
     bool dry_run;
 };
 
-enum { PODMAN_FILES = 3 };
-
-/* What was written, or taken away, or would be.  */
-struct podman_changes {
-    char paths[PODMAN_FILES][PATH_MAX];
-    unsigned n;
-};
-
-/* Errors also where containers.conf names hook folders itself, and not this one: it is the administrator's.
+/* *changes, which are the caller's, is what was written or taken away, or would be. Errors also where
+ * containers.conf names hook folders itself, and not this one: it is the administrator's.
  */
-int podman_install (const struct podman_install *how, struct podman_changes *changes, struct error *err);
-int podman_uninstall (const struct podman_install *how, struct podman_changes *changes, struct error *err);
+int podman_install (const struct podman_install *how, struct changes *changes, struct error *err);
+int podman_uninstall (const struct podman_install *how, struct changes *changes, struct error *err);
 
 #endif

@@ -7,10 +7,10 @@
 #ifndef DRI_INSTALL_LXC_H
 #define DRI_INSTALL_LXC_H
 
-#include <limits.h>
 #include <stdbool.h>
 
-#include "../oci/error.h"
+#include "../../oci/error.h"
+#include "place.h"
 
 struct lxc_install {
     const char *name;
@@ -21,14 +21,10 @@ struct lxc_install {
     bool dry_run;
 };
 
-/* What was written or taken away, or would be; "" where there was nothing to do.  */
-struct lxc_changes {
-    char config[PATH_MAX], hook[PATH_MAX];
-};
-
-/* Errors: no such container; words that are no request.  */
-int lxc_install (const struct lxc_install *how, struct lxc_changes *changes, struct error *err);
-int lxc_uninstall (const struct lxc_install *how, struct lxc_changes *changes, struct error *err);
+/* *changes, which are the caller's, is what was written or taken away, or would be: our file, and the
+ * container's configuration. Errors: no such container; words that are no request.  */
+int lxc_install (const struct lxc_install *how, struct changes *changes, struct error *err);
+int lxc_uninstall (const struct lxc_install *how, struct changes *changes, struct error *err);
 
 /* The text of a configuration with our line in front of its first section (a snapshot of Proxmox VE), and
  * without; the caller's to free. NULL where there is nothing to do. Pure. lxc_without (lxc_with (text)) is

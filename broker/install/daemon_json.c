@@ -3,46 +3,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../oci/cleanup.h"
-#include "../oci/document.h"
-#include "generic_resources.h"
+#include "../../oci/cleanup.h"
+#include "../../oci/document.h"
+#include "../drictl/generic_resources.h"
 
 #define _cleanup_document_ __attribute__ ((cleanup (document_finish)))
 
 static const char runtime_name[] = "dri";
-
-void
-text_finish (struct text *text)
-{
-    free (text->data);
-    *text = (struct text){0};
-}
-
-bool
-text_same (const struct text *a, const struct text *b)
-{
-    if (!a->data || !b->data)
-        return a->data == b->data;
-    return a->len == b->len && memcmp (a->data, b->data, a->len) == 0;
-}
-
-static int
-text_copy (const struct text *from, struct text *to, struct error *err)
-{
-    struct text copy = {0};
-
-    if (from->data) {
-        /* One more than needed: malloc (0) may be NULL, which means "no file" here.  */
-        copy.data = malloc (from->len + 1);
-        if (!copy.data)
-            return error_set (err, ENOMEM, "JSON");
-        memcpy (copy.data, from->data, from->len);
-        copy.data[from->len] = '\0';
-        copy.len = from->len;
-    }
-    *to = copy;
-    return 0;
-}
 
 /* dockerd takes an empty file for one without settings.  */
 static bool

@@ -7,19 +7,9 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stddef.h>
 
-#include "../oci/error.h"
-
-struct text {
-    char *data; /* NULL: there is no file */
-    size_t len;
-};
-
-void text_finish (struct text *text);
-bool text_same (const struct text *a, const struct text *b);
-
-#define _cleanup_text_ __attribute__ ((cleanup (text_finish)))
+#include "../../oci/error.h"
+#include "text.h"
 
 struct daemon_json_edit {
     const char *runtime;

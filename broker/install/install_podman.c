@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../oci/cleanup.h"
-#include "../oci/file.h"
-#include "../oci/request.h"
+#include "../../oci/cleanup.h"
+#include "../../oci/file.h"
+#include "../../oci/request.h"
 #include "place.h"
 
 /* Podman's own (containers/common, DefaultHooksDirs).  */
@@ -24,7 +24,7 @@ enum { CONF_MAX = 1 << 20 };
 static const struct file {
     const char *name, *stage;
     unsigned timeout_s;
-} files[PODMAN_FILES] = {
+} files[] = {
     {HOOKS "/dri-broker-precreate.json", "precreate", REQUEST_WAIT_MAX_MS / 1000 + 15},
     {HOOKS "/dri-broker-poststop.json", "poststop", 15},
     {"containers.conf.d/dri-broker.conf", NULL, 0},
@@ -133,53 +133,39 @@ drop_in_text (const struct podman_install *how)
 }
 
 static int
-write_file (const struct podman_install *how, const struct file *file, struct podman_changes *changes,
-            struct error *err)
+add_file (const struct podman_install *how, const struct file *file, struct changes *changes,
+          struct error *err)
 {
     _cleanup_free_ char *text = file->stage ? hook_text (how, file) : drop_in_text (how);
-    char *path = changes->paths[changes->n];
+    char path[PATH_MAX];
 
     if (!text)
         return error_set (err, ENOMEM, "%s", file->name);
-    if (path_of (how, file->name, path, err) < 0)
-        return -1;
-    if (place_holds (path, text))
-        return 0;
-    if (!how->dry_run && place_file (path, text, err) < 0)
-        return -1;
-    changes->n++;
-    return 0;
+    return path_of (how, file->name, path, err) < 0 ? -1 : changes_add (changes, path, text, err);
 }
 
 int
-podman_install (const struct podman_install *how, struct podman_changes *changes, struct error *err)
+podman_install (const struct podman_install *how, struct changes *changes, struct error *err)
 {
     enum reads reads;
 
     changes->n = 0;
     if (look_around (how, &reads, err) < 0)
         return -1;
-    for (unsigned i = 0; i < PODMAN_FILES; i++)
-        if ((files[i].stage || reads == READS_DEFAULT) && write_file (how, &files[i], changes, err) < 0)
+    for (size_t i = 0; i < countof (files); i++)
+        if ((files[i].stage || reads == READS_DEFAULT) && add_file (how, &files[i], changes, err) < 0)
             return -1;
-    return 0;
+    return how->dry_run ? 0 : changes_make (changes, 0, err);
 }
 
 int
-podman_uninstall (const struct podman_install *how, struct podman_changes *changes, struct error *err)
+podman_uninstall (const struct podman_install *how, struct changes *changes, struct error *err)
 {
-    changes->n = 0;
-    for (unsigned i = PODMAN_FILES; i-- > 0;) {
-        char *path = changes->paths[changes->n];
+    char path[PATH_MAX];
 
-        if (path_of (how, files[i].name, path, err) < 0)
+    changes->n = 0;
+    for (size_t i = countof (files); i-- > 0;)
+        if (path_of (how, files[i].name, path, err) < 0 || changes_add (changes, path, NULL, err) < 0)
             return -1;
-        if (how->dry_run ? access (path, F_OK) < 0 : unlink (path) < 0) {
-            if (errno != ENOENT)
-                return error_set (err, errno, "remove %s", path);
-            continue;
-        }
-        changes->n++;
-    }
-    return 0;
+    return how->dry_run ? 0 : changes_make (changes, 0, err);
 }

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "../oci/error.h"
+#include "../../oci/error.h"
 #include "daemon_json.h"
 
 struct docker_install {
@@ -39,8 +39,5 @@ int docker_install (const struct docker_install *how, struct docker_outcome *out
 int docker_uninstall (const struct docker_install *how, struct docker_outcome *outcome, struct error *err);
 
 void docker_outcome_finish (struct docker_outcome *outcome);
-
-/* The dri-runtime beside this program. Errors: there is none.  */
-int docker_find_runtime (char *path, size_t size, struct error *err);
 
 #endif

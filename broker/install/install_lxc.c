@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../oci/cleanup.h"
-#include "../oci/file.h"
-#include "../oci/words.h"
+#include "../../oci/cleanup.h"
+#include "../../oci/file.h"
+#include "../../oci/words.h"
 #include "place.h"
 
 #define HOOKS    "/etc/dri-broker/lxc"
@@ -180,50 +180,51 @@ look (const struct lxc_install *how, char hook[PATH_MAX], char config[PATH_MAX],
 }
 
 int
-lxc_install (const struct lxc_install *how, struct lxc_changes *changes, struct error *err)
+lxc_install (const struct lxc_install *how, struct changes *changes, struct error *err)
 {
     _cleanup_free_ char *text = NULL;
     _cleanup_free_ char *changed = NULL;
     _cleanup_free_ char *wanted = NULL;
     char hook[PATH_MAX], config[PATH_MAX];
 
-    *changes = (struct lxc_changes){.config = ""};
+    changes->n = 0;
     if (look (how, hook, config, &text, err) < 0 || check_words (how, err) < 0)
         return -1;
     wanted = hook_text (how);
     if (!wanted)
         return error_set (err, ENOMEM, "%s", hook);
     /* First what is included: a container does not start where it is missing.  */
-    if (!place_holds (hook, wanted)) {
-        if (!how->dry_run && place_file (hook, wanted, err) < 0)
-            return -1;
-        (void) snprintf (changes->hook, sizeof changes->hook, "%s", hook);
-    }
+    if (changes_add (changes, hook, wanted, err) < 0 || (!how->dry_run && changes_make (changes, 0, err) < 0))
+        return -1;
     changed = lxc_with (text, hook);
     if (!changed)
         return 0;
-    (void) snprintf (changes->config, sizeof changes->config, "%s", config);
+    if (changes_add (changes, config, changed, err) < 0)
+        return -1;
     return how->dry_run ? 0 : file_replace (config, changed, strlen (changed), err);
 }
 
 int
-lxc_uninstall (const struct lxc_install *how, struct lxc_changes *changes, struct error *err)
+lxc_uninstall (const struct lxc_install *how, struct changes *changes, struct error *err)
 {
     _cleanup_free_ char *text = NULL;
     _cleanup_free_ char *changed = NULL;
     char hook[PATH_MAX], config[PATH_MAX];
+    unsigned first;
 
-    *changes = (struct lxc_changes){.config = ""};
+    changes->n = 0;
     if (look (how, hook, config, &text, err) < 0)
         return -1;
     changed = lxc_without (text, hook);
+    if (changed && changes_add (changes, config, changed, err) < 0)
+        return -1;
     if (changed && !how->dry_run && file_replace (config, changed, strlen (changed), err) < 0)
         return -1;
-    if (changed)
-        (void) snprintf (changes->config, sizeof changes->config, "%s", config);
-    if (how->dry_run ? access (hook, F_OK) < 0 : unlink (hook) < 0)
-        return errno == ENOENT ? 0 : error_set (err, errno, "remove %s", hook);
-    (void) snprintf (changes->hook, sizeof changes->hook, "%s", hook);
-    (void) rmdir (HOOKS);
+    first = changes->n;
+    if (changes_add (changes, hook, NULL, err) < 0
+        || (!how->dry_run && changes_make (changes, first, err) < 0))
+        return -1;
+    if (!how->dry_run)
+        (void) rmdir (HOOKS);
     return 0;
 }
