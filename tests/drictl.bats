@@ -60,28 +60,44 @@ make_dockerd ()
 
 # The command line.
 
-@test "help fits a screen and stands in the manual" {
-	local word
-	drictl --help
-	assert_success
-	assert_equal "$stderr" ''
-	((${#lines[@]} <= 24)) || fail "help has ${#lines[@]} lines"
-	((longest = $(awk 'length > n { n = length } END { print n }' <<<"$output"), longest <= 80)) ||
-		fail "help has a line of $longest characters"
-	while read -r word; do
-		grep -qF -- "*$word*" "$REPO/packaging/man/drictl.1.scd" || fail "not in drictl(1): $word"
-	done < <(grep -oE '^  [a-z]+|--[a-z-]+' <<<"$output")
-	for word in status devices explain release probe attach detach install uninstall; do
-		assert_says "  $word"
-	done
+# asked_while_it_hangs COMMAND...: drictl asks a broker that stands still until the command has run
+asked_while_it_hangs ()
+{
+	start_broker
+	kill -STOP "$BROKER_PID"
+	"${asker[@]}" >"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null &
+	"$@"
+	kill -CONT "$BROKER_PID"
+	wait $! || :
+	finish_broker
 }
 
-@test "help is the same after a command" {
+@test "what takes over a second says so on a terminal, and takes the line away; nothing elsewhere" {
+	local asker=(script -qefc "$BUILD/drictl probe" /dev/null)
+	asked_while_it_hangs wait_until 10 grep -q 'drictl probe: .* \.\.\.' "$BATS_TEST_TMPDIR/out"
+	grep -q $'\r\e\\[K' "$BATS_TEST_TMPDIR/out"
+	asker=("$BUILD/drictl" probe)
+	asked_while_it_hangs sleep 1.5
+	run grep -c $'\e\\|\.\.\.' "$BATS_TEST_TMPDIR/out"
+	assert_output 0
+}
+
+@test "every command and option of help stands in the manual; each command has help of its own" {
+	local word verb verbs
 	drictl --help
-	local help=$output
-	drictl release --help
 	assert_success
-	assert_output "$help"
+	verbs=$(sed -nE 's/^  ([a-z]+) .*/\1/p' <<<"$output")
+	for word in status devices explain release probe attach detach install uninstall; do
+		grep -qx "$word" <<<"$verbs"
+	done
+	for verb in $verbs; do
+		drictl "$verb" --help
+		assert_success
+		assert_says "Usage: drictl $verb"
+		while read -r word; do
+			grep -qF -- "*$word*" "$REPO/packaging/man/drictl.1.scd" || fail "of $verb, not in drictl(1): $word"
+		done < <(echo "$verb"; grep -oE -- '--[a-z-]+' <<<"$output")
+	done
 }
 
 @test "the version" {

@@ -1,8 +1,8 @@
 /* What Swarm is told of, and daemon.json with it: the user's own entries stay, in their place and number.  */
 #include "testing.h"
 
-#include "broker/daemon_json.h"
-#include "broker/generic_resources.h"
+#include "broker/install/daemon_json.h"
+#include "broker/drictl/generic_resources.h"
 
 static struct config config;
 static struct error err;

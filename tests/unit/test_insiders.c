@@ -1,7 +1,7 @@
 /* As whom the processes of a container run, and what they may open.  */
 #include "tests/unit/testing.h"
 
-#include "broker/insiders.h"
+#include "broker/drictl/insiders.h"
 
 #define STATUS(ids, groups, caps)                                                                            \
     "Name:\tffmpeg\nUmask:\t0022\nState:\tS (sleeping)\nUid:\t" ids "\nGid:\t" ids                           \

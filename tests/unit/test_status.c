@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/explain.h"
-#include "broker/print.h"
-#include "broker/status.h"
+#include "broker/drictl/explain.h"
+#include "broker/drictl/print.h"
+#include "broker/drictl/status.h"
 #include "oci/cleanup.h"
 
 static void
@@ -106,7 +106,8 @@ test_figures (void **state)
         STATUS,
         "{\"gpus\":[{\"slots\":{\"total\":4,\"used\":null},\"engines\":{\"render\":0,\"video\":null},"
         "\"memory\":{\"resident\":0}}]}",
-        "n/a   render 0%, video n/a 0 B");
+        "n/a   video n/a 0 B");
+    assert_prints (STATUS, "{\"gpus\":[{\"engines\":{\"render\":0,\"copy\":0.004}}]}", "idle");
     assert_prints (STATUS, "{\"gpus\":[{\"engines\":{\"render\":0.41},\"memory\":{\"resident\":1572864}}]}",
                    "render 41% 1.5 MiB");
 }
