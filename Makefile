@@ -8,6 +8,8 @@ UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 UDEVDIR     ?= $(PREFIX)/lib/udev/rules.d
 COMPDIR     ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR      ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR     ?= $(PREFIX)/share/fish/vendor_completions.d
 ifdef SANITIZE
 BUILD       ?= build/sanitize
 else
@@ -35,11 +37,11 @@ ALL_CFLAGS = -std=gnu17 $(CFLAGS) $(WARNINGS) $(HARDENING) -I. -D_GNU_SOURCE -DV
              $(shell $(PKG_CONFIG) --cflags $(PKGS)) -MMD -MP
 ALL_LDFLAGS = $(LDFLAGS) $(HARDENING) $(SAN_LIBS) -Wl,-z,relro,-z,now
 
-PKGS := jansson libcap libdrm libseccomp libsystemd smartcols
+PKGS := jansson libcap libdrm libseccomp libsystemd smartcols yaml-0.1
 
 # What every program is made of, and what each adds. The doors are static: nothing of a container, and no library
 # path, can get into them, and they start in half the time.
-BASE    := oci/error.c oci/file.c oci/document.c oci/config.c oci/request.c oci/require.c oci/container.c oci/grant.c oci/writer.c
+BASE    := oci/error.c oci/file.c oci/document.c oci/config.c oci/nearest.c oci/request.c oci/require.c oci/container.c oci/grant.c oci/writer.c
 CLIENT  := broker/client.c broker/message.c broker/passing.c
 # A door that reads a container's config.json, and edits it.
 DOOR    := oci/door.c oci/apply.c oci/cdi.c oci/engine.c oci/engine_cri.c oci/engine_docker.c oci/glance.c oci/image.c oci/podman.c oci/program.c oci/sources.c oci/spec.c oci/words.c
@@ -50,14 +52,13 @@ GATE    := hook/boxed.c hook/confine.c hook/gate.c hook/gate_child.c hook/gate_v
 # What puts a grant into effect on a container that is there already.
 ATTACH  := hook/ask.c hook/attach.c hook/cgroup.c hook/device_cgroup.c hook/inject.c hook/node.c hook/workload.c $(GATE)
 HOOK    := hook/hook.c hook/alone.c hook/lxc.c hook/precreate.c hook/state.c hook/tell.c oci/cmdline.c oci/log.c $(ATTACH)
-BROKER  := broker/broker.c broker/abilities.c broker/alarm.c broker/arbiter.c broker/child.c broker/codecs.c broker/docker.c broker/fdinfo.c broker/fitness.c broker/follow.c broker/freezer.c broker/governor.c broker/gpu.c \
+BROKER  := broker/broker.c broker/abilities.c broker/admission.c broker/alarm.c broker/arbiter.c broker/child.c broker/codecs.c broker/docker.c broker/drm_files.c broker/fdinfo.c broker/figures.c broker/fitness.c broker/follow.c broker/freezer.c broker/gauge.c broker/governor.c broker/governor_share.c broker/governor_slices.c broker/gpu.c broker/homes.c \
            broker/hotplug.c broker/idmap.c broker/interface.c \
            broker/journal.c broker/layout.c broker/lease.c broker/leasedir.c broker/leasing.c broker/message.c \
-           broker/meter.c broker/methods.c broker/observer.c broker/overview.c broker/passing.c broker/peer.c broker/prober.c broker/prober_child.c broker/probing.c broker/process.c broker/queue.c broker/recovery.c broker/scan.c broker/scope.c \
+           broker/meter.c broker/events.c broker/herald.c broker/revocation.c broker/methods.c broker/methods_events.c broker/methods_lease.c broker/methods_release.c broker/methods_status.c broker/observer.c broker/occupancy.c broker/overview.c broker/passing.c broker/peer.c broker/placement.c broker/policy.c broker/policy_journal.c broker/policy_parse.c broker/prober.c broker/prober_child.c broker/probing.c broker/process.c broker/queue.c broker/recovery.c broker/scan.c broker/scope.c \
            broker/server.c broker/simulate.c broker/subject.c broker/throttle.c broker/turns.c broker/usage.c broker/verdicts.c broker/warden.c hook/cgroup.c hook/device_cgroup.c oci/program.c
-DRICTL  := broker/drictl.c broker/drictl_common.c broker/drictl_install.c broker/drictl_verbs.c broker/daemon_json.c broker/explain.c broker/insiders.c broker/drictl_attach.c broker/drictl_probe.c broker/probe_print.c broker/generic_resources.c broker/install_docker.c broker/install_podman.c broker/print.c \
-           broker/drictl_cdi.c broker/install_lxc.c broker/place.c \
-           broker/engines.c broker/status.c oci/cdi_rules.c oci/cdi_schema.c oci/cdi_spec.c $(ATTACH)
+DRICTL  := $(wildcard broker/drictl/*.c broker/doctor/*.c broker/install/*.c) broker/drm_files.c broker/fdinfo.c broker/figures.c broker/idmap.c broker/usage.c \
+           oci/cdi_rules.c oci/cdi_schema.c oci/cdi_spec.c $(ATTACH)
 # dri-probe is dynamic, since it loads libva, but needs the C library only: it runs inside containers, with theirs.
 PROBE   := hook/probe.c hook/boxed.c hook/confine.c hook/probe_drm.c hook/probe_glibc.c hook/probe_inside.c hook/probe_report.c hook/probe_run.c \
            hook/probe_libva.c hook/probe_va.c hook/probe_va_list.c hook/probe_va_try.c hook/va_places.c \
@@ -75,7 +76,7 @@ $(BUILD)/dri-hook: $(call objects,$(HOOK) $(DOOR) $(BASE) $(CLIENT))
 $(BUILD)/dri-broker: $(call objects,$(BROKER) $(BASE))
 	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libdrm libseccomp libsystemd)
 $(BUILD)/drictl: $(call objects,$(DRICTL) $(DOOR) $(BASE) $(CLIENT))
-	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libseccomp smartcols)
+	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libseccomp libsystemd smartcols yaml-0.1)
 ifdef SANITIZE
 # Sanitizers do not work in its box. They are with its modules in the unit tests.
 $(BUILD)/dri-probe: $(call objects,$(PROBE))
@@ -96,12 +97,12 @@ $(BUILD)/obj/%.o: %.c Makefile
 
 # DEMO_DEPS are those of `make demo`, which need not be a whole test bench. Docker's own packages bring a runc, and
 # would be removed by Debian's.
-BUILD_DEPS := gcc make pkgconf libc6-dev libjansson-dev libcap-dev libdrm-dev libseccomp-dev libsystemd-dev libsmartcols-dev \
+BUILD_DEPS := gcc make pkgconf libc6-dev libjansson-dev libcap-dev libdrm-dev libseccomp-dev libsystemd-dev libsmartcols-dev libyaml-dev \
               libva-dev scdoc
 DEB_DEPS   := build-essential debhelper
 DEMO_DEPS  := $(BUILD_DEPS) busybox-static jq util-linux mount procps \
               $(if $(shell sh -c 'command -v runc || command -v crun'),,runc)
-CHECK_DEPS := $(DEMO_DEPS) $(if $(shell sh -c 'command -v runc'),,runc) crun bats mmdebstrap libcmocka-dev musl-tools python3 python3-yaml systemd strace \
+CHECK_DEPS := $(DEMO_DEPS) $(if $(shell sh -c 'command -v runc'),,runc) crun bats mmdebstrap libcmocka-dev musl-tools python3 python3-yaml python3-prometheus-client zsh fish systemd strace lsof tmux \
               $(DEB_DEPS) lintian intel-media-va-driver i965-va-driver mesa-va-drivers
 VM_DEPS    := $(BUILD_DEPS) $(DEB_DEPS) qemu-system-x86 mmdebstrap e2fsprogs bats jq python3 util-linux
 LINT_DEPS  := clang clang-format clang-tidy cppcheck shellcheck libcmocka-dev
@@ -149,14 +150,14 @@ $(BUILD)/man/%: packaging/man/%.scd
 	@mkdir -p $(@D)
 	{ printf "'%s\n" '\" t' && scdoc <$<; } >$@ # has tables, the first line says
 
-UNIT_FILES := dri-broker.service dri-broker.socket dri-broker-user.socket dri-broker-cdi.service
+UNIT_FILES := dri-broker.service dri-broker.socket dri-broker-user.socket dri-broker-cdi.service dri-broker-metrics.service dri-broker-metrics.timer
 # systemd wants a mount unit named after the place (systemd.mount(5)).
 MOUNT_FILE := dri-broker-leases.mount
 MOUNT_UNIT := run-dri\x2dbroker-leases.mount
 
 # The programs find each other by being in the same folder.
 install: all man  ## to PREFIX (/usr/local), below DESTDIR
-	install -d $(foreach d,$(BINDIR) $(UNITDIR) $(SYSUSERSDIR) $(UDEVDIR) $(COMPDIR) $(DOCDIR),'$(DESTDIR)$(d)')
+	install -d $(foreach d,$(BINDIR) $(UNITDIR) $(SYSUSERSDIR) $(UDEVDIR) $(COMPDIR) $(ZSHDIR) $(FISHDIR) $(DOCDIR),'$(DESTDIR)$(d)')
 	install -m 755 $(PROGRAMS:%=$(BUILD)/%) '$(DESTDIR)$(BINDIR)'
 	for unit in $(UNIT_FILES); do \
 	    sed 's|@BINDIR@|$(BINDIR)|g' packaging/$$unit | \
@@ -166,17 +167,20 @@ install: all man  ## to PREFIX (/usr/local), below DESTDIR
 	install -m 644 packaging/dri-broker.rules '$(DESTDIR)$(UDEVDIR)/85-dri-broker.rules'
 	install -m 644 packaging/completion/drictl.bash '$(DESTDIR)$(COMPDIR)/drictl'
 	ln -sf drictl '$(DESTDIR)$(COMPDIR)/dri-broker'
+	install -m 644 packaging/completion/drictl.zsh '$(DESTDIR)$(ZSHDIR)/_drictl'
+	install -m 644 packaging/completion/drictl.fish '$(DESTDIR)$(FISHDIR)'
+	ln -sf drictl.fish '$(DESTDIR)$(FISHDIR)/dri-broker.fish'
 	for page in $(MAN_PAGES); do \
 	    install -D -m 644 $(BUILD)/man/$$page '$(DESTDIR)$(MANDIR)'/man"$${page##*.}"/"$$page" || exit 1; done
 	install -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)'
 
 uninstall:  ## takes away what install put there
-	@if [ -z '$(DESTDIR)' ] && grep -qs dri-runtime /etc/docker/daemon.json; then \
-	    echo 'Docker still uses it: drictl uninstall docker first' >&2; exit 1; fi
+	@if [ -z '$(DESTDIR)' ] && [ -x '$(BINDIR)/drictl' ]; then '$(BINDIR)/drictl' uninstall --check; fi
 	rm -f $(foreach p,$(PROGRAMS),'$(DESTDIR)$(BINDIR)/$(p)') \
 	    $(foreach d,$(notdir $(DOCUMENTS)),'$(DESTDIR)$(DOCDIR)/$(d)')
 	rm -f $(foreach u,$(UNIT_FILES) $(MOUNT_UNIT),'$(DESTDIR)$(UNITDIR)/$(u)')
-	rm -f '$(DESTDIR)$(UDEVDIR)/85-dri-broker.rules' '$(DESTDIR)$(SYSUSERSDIR)/dri-broker.conf' '$(DESTDIR)$(COMPDIR)/drictl' '$(DESTDIR)$(COMPDIR)/dri-broker'
+	rm -f '$(DESTDIR)$(UDEVDIR)/85-dri-broker.rules' '$(DESTDIR)$(SYSUSERSDIR)/dri-broker.conf' '$(DESTDIR)$(COMPDIR)/drictl' '$(DESTDIR)$(COMPDIR)/dri-broker' \
+	    '$(DESTDIR)$(ZSHDIR)/_drictl' '$(DESTDIR)$(FISHDIR)/drictl.fish' '$(DESTDIR)$(FISHDIR)/dri-broker.fish'
 	for page in $(MAN_PAGES); do rm -f '$(DESTDIR)$(MANDIR)'/man"$${page##*.}"/"$$page"; done
 	[ ! -d '$(DESTDIR)$(DOCDIR)' ] || rmdir --ignore-fail-on-non-empty '$(DESTDIR)$(DOCDIR)'
 
@@ -188,14 +192,14 @@ deb:  ## a package for Debian 12 and 13: build/dri-broker_VERSION_amd64.deb
 
 # --- tests ---
 
-MAINS    := oci/runtime.c hook/hook.c hook/probe.c broker/broker.c broker/drictl.c
+MAINS    := oci/runtime.c hook/hook.c hook/probe.c broker/broker.c broker/drictl/drictl.c
 MODULES  := $(sort $(filter-out $(MAINS),$(RUNTIME) $(HOOK) $(BROKER) $(DRICTL) $(PROBE) $(DOOR) $(BASE) $(CLIENT)))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(FUZZERS:%=$(BUILD)/tests/%)
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PKGS) cmocka)
 # A VA driver, and a render node for it: what a machine without GPU lets be tested of dri-probe.
-FIXTURES := $(BUILD)/tests/va_driver.so $(BUILD)/tests/drm_preload.so $(BUILD)/tests/va-image $(BUILD)/tests/vainfo-musl $(BUILD)/tests/old-libc.so $(BUILD)/tests/memlock_preload.so $(BUILD)/tests/gpu_player \
+FIXTURES := $(BUILD)/tests/promtool $(BUILD)/tests/va_driver.so $(BUILD)/tests/drm_preload.so $(BUILD)/tests/va-image $(BUILD)/tests/vainfo-musl $(BUILD)/tests/old-libc.so $(BUILD)/tests/memlock_preload.so $(BUILD)/tests/crash_preload.so $(BUILD)/tests/gpu_player \
             $(BUILD)/tests/intruder.so $(BUILD)/tests/hostile
 
 $(BUILD)/libdri.a: $(call objects,$(MODULES))
@@ -231,6 +235,15 @@ $(BUILD)/tests/vainfo-musl: tests/fixtures/vainfo.c
 	musl-gcc -std=gnu17 -O2 -Wall -Wextra -o $@ $<
 	cp -L "$$(readelf -lW $@ | sed -n 's/.*program interpreter: \(.*\)\]/\1/p')" $(@D)/ld-musl
 
+apt_download = apt-get -qq -o APT::Sandbox::User=root download
+# Out of Debian's package, whose installation would start a Prometheus here.
+$(BUILD)/tests/promtool:
+	@mkdir -p $(BUILD)/tests/prometheus
+	cd $(BUILD)/tests/prometheus && \
+	    for update in : 'apt-get -qq update'; do $$update && $(apt_download) prometheus && break; done
+	dpkg-deb --fsys-tarfile $(BUILD)/tests/prometheus/*.deb | tar -xC $(@D) --strip-components=3 ./usr/bin/promtool
+	rm -r $(BUILD)/tests/prometheus
+
 # libFuzzer brings its own main; everything is built anew with its instrumentation.
 FUZZ_CFLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined
 
@@ -241,7 +254,7 @@ $(BUILD)/fuzz/libdri.a: $(MODULES)
 
 # --- figures ---
 
-BENCHES := bench_bare bench_compare bench_governor bench_lease bench_nothing bench_stopwatch bench_wrapper bench_wrapper_static
+BENCHES := bench_bare bench_compare bench_decision bench_governor bench_lease bench_nothing bench_stopwatch bench_wrapper bench_wrapper_static
 bench_link = @mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(1) -o $@ $(filter %.o %.a,$^) $(2)
 
 $(addprefix $(BUILD)/tests/bench_,bare nothing stopwatch): $(BUILD)/tests/bench_%: $(BUILD)/obj/tests/bench/%.o
@@ -254,6 +267,10 @@ $(BUILD)/tests/bench_compare: $(BUILD)/obj/tests/bench/compare.o
 	$(call bench_link,-pie,-lm)
 $(BUILD)/tests/bench_governor: $(BUILD)/obj/tests/bench/governor.o $(BUILD)/libdri.a
 	$(call bench_link,-pie,$(TEST_LIBS))
+$(BUILD)/tests/bench_decision: $(call objects,$(addprefix tests/bench/,decision.c exchange.c)) $(BUILD)/libdri.a
+	$(call bench_link,-pie,$(TEST_LIBS))
+$(BUILD)/tests/bench_crowd: $(call objects,$(addprefix tests/bench/,crowd.c exchange.c)) $(BUILD)/libdri.a
+	$(call bench_link,-pie,$(shell $(PKG_CONFIG) --libs jansson))
 $(BUILD)/tests/bench_lease: $(call objects,$(addprefix tests/bench/,lease.c echo.c exchange.c holding.c speed.c)) \
                              $(BUILD)/libdri.a
 	$(call bench_link,-pie,$(shell $(PKG_CONFIG) --libs jansson))
@@ -276,7 +293,7 @@ LOCAL_SUITES  := $(wildcard tests/*.bats)
 ENGINE_SUITES := $(wildcard tests/engine-host/*.bats)
 # Those in which the layout has no part run on one.
 ANY_LAYOUT    := $(patsubst %,tests/engine-host/%.bats,containerd docker-errors docker-install docker-load docker-optin \
-                 docker-plain docker-share hostile package swarm userns vaapi varlink)
+                 docker-plain docker-share examples hostile package swarm userns vaapi varlink)
 
 check:  ## unit, integration and engine tests; SANITIZE=1 with ASan and UBSan (in a BUILD of its own)
 	$(MAKE) deps
@@ -287,7 +304,8 @@ check:  ## unit, integration and engine tests; SANITIZE=1 with ASan and UBSan (i
 	    $(foreach t,$(FUZZERS),'$(BUILD)/tests/$(t) tests/fuzz/corpus/$(t)') \
 	    $(foreach t,$(LOCAL_SUITES),'bats --tap $(t)') \
 	    $(foreach t,$(ENGINE_SUITES),'tests/engine-host/run --cgroup v2 bats --tap /src/$(t)') \
-    $(foreach t,$(filter-out $(ANY_LAYOUT),$(ENGINE_SUITES)),'tests/engine-host/run --cgroup v1 bats --tap /src/$(t)')
+    $(foreach t,$(filter-out $(ANY_LAYOUT),$(ENGINE_SUITES)),'tests/engine-host/run --cgroup v1 bats --tap /src/$(t)') \
+    'tests/engine-host/run --cgroup v2 bats --tap /src/tests/crash.bats'
 
 check-engines:  ## the doors on the engines of Debian 12, 13 and sid, and builds there; DEBIAN=bookworm for one
 	$(MAKE) deps
@@ -321,7 +339,7 @@ help:  ## this list
 
 # --- lint ---
 
-SOURCES := $(wildcard oci/*.[ch] broker/*.[ch] hook/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] \
+SOURCES := $(wildcard oci/*.[ch] broker/*.[ch] broker/*/*.[ch] hook/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] \
            tests/guest/*.[ch] tests/fixtures/*.[ch])
 SCRIPTS := $(shell grep -lE '^\#!/(usr/)?bin/(env )?(ba)?sh' $(wildcard tests/* tests/*/* packaging/* packaging/debian/* .ci/*) 2>/dev/null)
 # jansson's loops are not in sight of cppcheck; spec_get's NULL is a pointer wherever this can be built.

@@ -23,12 +23,16 @@
 
 #include "../oci/cleanup.h"
 #include "../oci/config.h"
+#include "admission.h"
+#include "gauge.h"
 #include "gpu.h"
 #include "hotplug.h"
 #include "leasing.h"
 #include "meter.h"
 #include "methods.h"
+#include "policy.h"
 #include "prober.h"
+#include "revocation.h"
 #include "server.h"
 #include "throttle.h"
 #include "turns.h"
@@ -37,11 +41,14 @@
 struct broker {
     sd_event *event;
     struct config config;
+    struct policy policy;
     struct gpus gpus;
     const char *fixture; /* --simulate */
     struct warden warden;
     struct meter meter;
     struct throttle throttle;
+    struct revocation revocation;
+    struct gauge gauge;
     struct leasing leasing;
     struct server server;
     struct verdicts verdicts;
@@ -82,10 +89,12 @@ look_for_gpus (struct broker *b, struct error *err)
 static int
 reload (void *userdata, struct error *err)
 {
+    static struct policy policy; /* large */
     struct broker *b = userdata;
     struct config config, before;
 
-    if (config_load (&config, err) < 0)
+    policy.n = 0;
+    if (config_load_policy (&config, policy_parse, &policy, err) < 0)
         return -1;
     before = b->config;
     b->config = config;
@@ -93,8 +102,10 @@ reload (void *userdata, struct error *err)
         b->config = before;
         return -1;
     }
+    b->policy.n = policy.n;
+    memcpy (b->policy.rules, policy.rules, policy.n * sizeof policy.rules[0]);
     prober_follow (&b->prober);
-    leasing_gpus_changed (&b->leasing);
+    leasing_policy_changed (&b->leasing);
     return 0;
 }
 
@@ -277,11 +288,17 @@ start (struct broker *b, const char *lease_root, struct error *err)
         || watch_signals (b, err) < 0 || look_for_gpus (b, err) < 0)
         return -1;
     b->leasing.config = &b->config;
+    b->leasing.policy = &b->policy;
     b->leasing.gpus = &b->gpus;
     b->leasing.warden = &b->warden;
     b->leasing.meter = &b->meter;
     b->leasing.throttle = &b->throttle;
-    b->throttle.leasing = &b->leasing;
+    b->leasing.gauge = &b->gauge;
+    b->gauge.meter = &b->meter;
+    b->gauge.leases = &b->leasing.leases;
+    b->gauge.gpus = &b->gpus;
+    b->leasing.revocation = &b->revocation;
+    b->throttle.leasing = b->revocation.leasing = &b->leasing;
     b->meter.leases = &b->leasing.leases;
     b->meter.gpus = &b->gpus;
     b->prober.gpus = &b->gpus;
@@ -294,7 +311,8 @@ start (struct broker *b, const char *lease_root, struct error *err)
                                   .reload = reload,
                                   .userdata = b};
     methods_init (&b->methods);
-    if (throttle_start (&b->throttle, b->event, err) < 0)
+    revocation_start (&b->revocation);
+    if (throttle_start (&b->throttle, b->event, err) < 0 || gauge_start (&b->gauge, b->event, err) < 0)
         return -1;
     path_beside ("journal", path, sizeof path);
     if (leasing_start (&b->leasing, b->event, lease_root, path, err) < 0)
@@ -363,7 +381,8 @@ main (int argc, char **argv)
 
     if (code != 0)
         return code;
-    if (config_load (&broker.config, &err) < 0 || start (&broker, lease_root, &err) < 0) {
+    if (config_load_policy (&broker.config, policy_parse, &broker.policy, &err) < 0
+        || start (&broker, lease_root, &err) < 0) {
         (void) fprintf (stderr, "dri-broker: %s\n", err.message);
         (void) sd_notifyf (0, "STATUS=%s", err.message);
         return EXIT_FAILURE;
@@ -374,6 +393,7 @@ main (int argc, char **argv)
     server_finish (&broker.server);
     hotplug_stop (&broker.hotplug);
     throttle_finish (&broker.throttle);
+    gauge_finish (&broker.gauge);
     leasing_finish (&broker.leasing);
     meter_finish (&broker.meter);
     verdicts_close (&broker.verdicts);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -185,7 +186,7 @@ exchange (struct client *client, const char *method, json_t *parameters, unsigne
     _cleanup_free_ char *call = NULL;
     _cleanup_free_ char *text = NULL;
 
-    (void) snprintf (name, sizeof name, INTERFACE_NAME ".%s", method);
+    (void) snprintf (name, sizeof name, "%s%s", strchr (method, '.') ? "" : INTERFACE_NAME ".", method);
     call = message_format_call (name, parameters, &len);
     if (call && len > MESSAGE_BYTES_MAX) {
         error_set (err, 0, "the request has %zu bytes, the broker takes %d", len, MESSAGE_BYTES_MAX);
@@ -219,4 +220,74 @@ client_call_fd (struct client *client, const char *method, json_t *parameters, u
         return unreachable (EPROTO, "sent no descriptor", err);
     *fd = steal_fd (&passed);
     return CLIENT_OK;
+}
+
+enum client_result
+client_stream_begin (struct client_stream *stream, const struct client *client, const char *method,
+                     json_t *parameters, struct error *err)
+{
+    _cleanup_json_ json_t *root = NULL;
+    _cleanup_free_ char *call = NULL;
+    char name[128];
+
+    *stream = (struct client_stream){.fd = client->fd};
+    (void) snprintf (name, sizeof name, INTERFACE_NAME ".%s", method);
+    root = json_pack ("{s:s s:o s:b}", "method", name, "parameters", parameters ? parameters : json_object (),
+                      "more", 1);
+    call = root ? json_dumps (root, JSON_COMPACT) : NULL;
+    if (call && (send_all (client->fd, call, strlen (call) + 1) == 0 || errno == EPIPE))
+        return CLIENT_OK;
+    return unreachable (errno, "does not answer", err);
+}
+
+/* More of what the broker sends; -1 with errno.  */
+static int
+read_more (struct client_stream *stream)
+{
+    ssize_t n;
+
+    if (stream->len == stream->room) {
+        size_t room = stream->room ? stream->room * 2 : 4096;
+        char *bigger = room <= REPLY_BYTES_MAX ? realloc (stream->data, room) : NULL;
+
+        if (!bigger) {
+            errno = EMSGSIZE;
+            return -1;
+        }
+        stream->data = bigger;
+        stream->room = room;
+    }
+    do
+        n = recv (stream->fd, stream->data + stream->len, stream->room - stream->len, 0);
+    while (n < 0 && errno == EINTR);
+    if (n == 0)
+        errno = ECONNRESET;
+    if (n <= 0)
+        return -1;
+    stream->len += (size_t) n;
+    return 0;
+}
+
+enum client_result
+client_stream_next (struct client_stream *stream, json_t **reply, struct error *err)
+{
+    enum client_result result;
+    long len = -1;
+
+    while (len < 0) {
+        len = stream->len > 0 ? message_length (stream->data, stream->len) : -1;
+        if (len < 0 && read_more (stream) < 0)
+            return unreachable (errno, "has ended, or cut the connection", err);
+    }
+    result = read_reply (stream->data, (size_t) len, reply, err);
+    stream->len -= (size_t) len + 1;
+    memmove (stream->data, stream->data + len + 1, stream->len);
+    return result;
+}
+
+void
+client_stream_end (struct client_stream *stream)
+{
+    free (stream->data);
+    stream->data = NULL;
 }

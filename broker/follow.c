@@ -1,7 +1,10 @@
 #include "follow.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "herald.h"
+#include "process.h"
 #include "scope.h"
 #include "throttle.h"
 
@@ -23,6 +26,27 @@ is_whole (const struct leasing *l, const struct lease *lease)
     return true;
 }
 
+bool
+follow_has_filter (const struct lease *lease)
+{
+    char parents[CGROUP_PATH_MAX];
+    struct error ignored;
+    pid_t parent;
+
+    if (lease->cgroup[0] == '\0' || strcmp (lease->cgroup, "/") == 0)
+        return false;
+    parent = process_parent (lease->pid);
+    return parent == 0 || cgroup_of (parent, "devices", parents, sizeof parents, &ignored) < 0
+           || strcmp (parents, lease->cgroup) != 0;
+}
+
+void
+follow_own_group (struct lease *lease)
+{
+    if (!follow_has_filter (lease))
+        lease->cgroup[0] = '\0';
+}
+
 /* layout NULL: no device at all.  */
 static void
 set_filter (struct leasing *l, struct lease *lease, const struct layout *layout)
@@ -31,6 +55,9 @@ set_filter (struct leasing *l, struct lease *lease, const struct layout *layout)
     unsigned n = layout ? layout->n_nodes : 0;
     struct error err;
 
+    lease->shut = false;
+    if (!follow_has_filter (lease))
+        return;
     for (unsigned i = 0; i < n; i++)
         devices[i] = (struct device_number){layout->nodes[i].node.major, layout->nodes[i].node.minor};
     lease->shut = warden_set_drm (l->warden, lease->cgroup, devices, n, &err) < 0;
@@ -43,17 +70,11 @@ set_filter (struct leasing *l, struct lease *lease, const struct layout *layout)
         scope_allow (l->event, lease->cgroup, lease->order.container.id, devices, n);
 }
 
-void
-follow_revoke (struct leasing *l, struct lease *lease)
-{
-    set_filter (l, lease, NULL);
-}
-
 /* What the directory shows is made what it should show: the number of a GPU that is gone may be another's by
  * now, its nodes go at once and come back with it, under whatever number. The filter comes first: a directory
  * that is right tells a broker that was killed in between that the filter is.  */
-void
-follow_gpus (struct leasing *l, struct lease *lease)
+static void
+follow (struct leasing *l, struct lease *lease)
 {
     const struct layout *layout = follow_layout (l, lease);
     struct error err;
@@ -72,4 +93,14 @@ follow_gpus (struct leasing *l, struct lease *lease)
         return;
     if (layout && leasedir_fill (&l->dir, lease->id, layout, &err) < 0)
         (void) fprintf (stderr, "container %s: %s\n", container_label (&lease->order.container), err.message);
+}
+
+void
+follow_gpus (struct leasing *l, struct lease *lease)
+{
+    const bool was = lease->lost || lease->shut;
+
+    follow (l, lease);
+    if (lease->state != LEASE_REVOKED && was != (lease->lost || lease->shut))
+        herald_lease (l, was ? EVENT_RETURNED : EVENT_LOST, lease, NULL);
 }

@@ -12,7 +12,10 @@ struct layout *follow_layout (struct leasing *l, const struct lease *lease);
 
 void follow_gpus (struct leasing *l, struct lease *lease);
 
-/* Its container may open no GPU any more.  */
-void follow_revoke (struct leasing *l, struct lease *lease);
+/* Has its container a device filter of its own? Users' containers have none, nor has one that runs in the
+ * group of whatever started it (podman run --cgroups=disabled): a change there would be one for strangers. */
+bool follow_has_filter (const struct lease *lease);
+/* Forgets the group where it is not its own.  */
+void follow_own_group (struct lease *lease);
 
 #endif

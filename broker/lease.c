@@ -17,6 +17,7 @@ order_parse (struct order *order, const json_t *parameters, struct error *err)
         || workload_from_json (&order->workload, json_object_get (parameters, "workload"), err) < 0
         || request_from_json (&order->request, request, err) < 0)
         return -1;
+    order->policy = (struct policy_mark){.n_gpus = 0};
     order->parameters = NULL;
     order->owner = 0;
     return 0;
@@ -146,14 +147,16 @@ lease_find_exact (struct leases *leases, const char *id, uid_t owner)
 const char *
 lease_state_name (const struct lease *lease)
 {
-    static const char *const names[] = {"free", "granted", "active", "without"};
+    static const char *const names[] = {"free", "granted", "active", "without", "revoked"};
 
-    return lease->lost || lease->shut ? "lost" : names[lease->state];
+    return lease->state != LEASE_REVOKED && (lease->lost || lease->shut) ? "lost" : names[lease->state];
 }
 
 const char *
 lease_reason (const struct lease *lease)
 {
+    if (lease->state == LEASE_REVOKED)
+        return lease->decision;
     if (lease->shut)
         return "its device filter could not be changed (journalctl -u dri-broker): start the container anew";
     return lease->lost ? "its GPU is gone: unplugged, or its driver was unbound (for a VM?); the nodes come "

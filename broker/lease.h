@@ -13,16 +13,18 @@
 #include "../oci/grant.h"
 #include "../oci/request.h"
 #include "gpu.h"
+#include "policy.h"
 #include "verdicts.h"
 
 /* Root's containers find room whatever other users do.  */
-enum { LEASES_MAX = 256, LEASES_UNPRIVILEGED_MAX = 128, LEASES_UID_MAX = 16 };
+enum { LEASES_MAX = 256, LEASES_UNPRIVILEGED_MAX = 128, LEASES_UID_MAX = 16, LEASE_OTHERS_MAX = 512 };
 
 enum lease_state {
     LEASE_FREE,    /* the entry is unused */
     LEASE_GRANTED, /* no container has taken it up yet */
     LEASE_ACTIVE,  /* a living process holds it */
     LEASE_WITHOUT, /* active, but the container runs without a GPU (dri.on-failure=start-without) */
+    LEASE_REVOKED, /* the same, for its GPUs were taken away from it, for good */
 };
 
 /* What a door sends with Acquire. The broker keeps its text as it came, for the journal and for Explain.  */
@@ -30,7 +32,8 @@ struct order {
     uid_t owner; /* who asked, of the host; only he and root may touch what he gets */
     struct container container;
     struct workload workload;
-    struct request request;
+    struct request request; /* as it counts: what the policy sets is in it */
+    struct policy_mark policy;
     int64_t arrived;  /* seconds since the epoch: when it was first asked for */
     char *parameters; /* owned; JSON on one line */
 };
@@ -44,20 +47,22 @@ struct lease {
     bool lost;                     /* one of them is gone, and its nodes with it */
     int64_t since;                 /* seconds since the epoch */
     uint64_t expires;              /* CLOCK_MONOTONIC, µs; LEASE_GRANTED only */
-    pid_t pid;                     /* LEASE_ACTIVE and LEASE_WITHOUT */
+    pid_t pid;                     /* from LEASE_ACTIVE on */
     uint64_t start;                /* of that process, in clock ticks since boot (proc(5), starttime) */
     char cgroup[CGROUP_PATH_MAX];  /* the container's, where devices are filtered (cgroup_of()); "" until
                                       active */
     char freezer[CGROUP_PATH_MAX]; /* the same for the freezer */
-    bool governed;                 /* it was frozen by the broker, or may have been */
+    bool governed;                 /* it is frozen by the broker now and then, or may be */
     bool parkable;                 /* it may be parked: batch, and its group can be frozen */
     bool parked;                   /* it stands still to make room for another */
     int64_t parked_at;             /* seconds since the epoch; 0: before this broker */
     bool moved;  /* GPUs changed between grant and activation: the device filter is of the old numbers */
     int pidfd;   /* owned; -1 while there is no process */
     void *watch; /* the event source of pidfd */
-    char decision[256];       /* why this GPU, or why none */
-    enum request_ready level; /* READY_AUTO: not verified yet */
+    char decision[256];            /* why this GPU, or why none */
+    char others[LEASE_OTHERS_MAX]; /* "arc: gone; old: 8 of 8 slots in use": why not these; "" where there are
+                                      none */
+    enum request_ready level;      /* READY_AUTO: not verified yet */
     bool ready;
     char verdict[640];
     char key[VERDICT_KEY_MAX]; /* the gate's, of verdicts that are kept; "" where it gave none */

@@ -173,11 +173,28 @@ open_directory (int parent, const char *name)
     return entries;
 }
 
+/* By the inode, and only that of a device: the name may be a link that a container has put there. Once it is
+ * root's, its mode is root's to change too.  */
+static void
+close_node (int parent, const char *name)
+{
+    _cleanup_close_ int fd = openat (parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    char path[32];
+    struct stat st;
+
+    if (fd < 0 || fstat (fd, &st) < 0 || !S_ISCHR (st.st_mode))
+        return;
+    (void) snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
+    if (fchownat (fd, "", 0, 0, AT_EMPTY_PATH) == 0)
+        (void) chmod (path, 0);
+}
+
 static void remove_below (int parent, const char *name, unsigned depth);
 
 static void
 remove_entry (int parent, const char *name, unsigned depth)
 {
+    close_node (parent, name);
     if (unlinkat (parent, name, 0) == 0 || errno != EISDIR)
         return;
     remove_below (parent, name, depth);
@@ -207,6 +224,16 @@ leasedir_empty (const struct leasedir *dir, const char *id)
     remove_below (dir->root, id, 0);
 }
 
+/* One that a broker left when it was killed may not be the workload's yet.  */
+static bool
+is_made (const struct stat *st, bool bound, const struct layout_node *node)
+{
+    if (bound)
+        return S_ISREG (st->st_mode);
+    return st->st_rdev == makedev (node->node.major, node->node.minor) && st->st_uid == node->uid
+           && st->st_gid == node->gid && st->st_mode == (S_IFCHR | node->mode);
+}
+
 static bool
 is_expected (int fd, bool bound, const char *name, const struct layout *layout)
 {
@@ -216,8 +243,7 @@ is_expected (int fd, bool bound, const char *name, const struct layout *layout)
         return false;
     for (unsigned i = 0; i < layout->n_nodes; i++)
         if (strcmp (layout->nodes[i].node.name, name) == 0)
-            return bound ? S_ISREG (st.st_mode)
-                         : st.st_rdev == makedev (layout->nodes[i].node.major, layout->nodes[i].node.minor);
+            return is_made (&st, bound, &layout->nodes[i]);
     return false;
 }
 

@@ -29,14 +29,15 @@ int leasedir_make (const struct leasedir *dir, const char *id, const struct layo
 int leasedir_fill (const struct leasedir *dir, const char *id, const struct layout *layout,
                    struct error *err);
 
-/* Takes the nodes out of a directory that a container may have mounted.  */
+/* Takes the nodes out of a directory that a container may have mounted. They are root's, and open to nobody,
+ * before that: whoever has kept one (by O_PATH, or mounted elsewhere) cannot open it anew.  */
 void leasedir_empty (const struct leasedir *dir, const char *id);
 
 /* Removes it, whatever is there of it; that it is not there is no error. expected: what it should hold, which
  * makes it quicker; may be NULL.  */
 void leasedir_remove (const struct leasedir *dir, const char *id, const struct layout *expected);
 
-/* Does it hold these nodes, with these numbers, and no others?  */
+/* Does it hold these nodes, with these numbers, owners and modes, and no others?  */
 bool leasedir_shows (const struct leasedir *dir, const char *id, const struct layout *layout);
 
 bool leasedir_exists (const struct leasedir *dir, const char *id);

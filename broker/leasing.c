@@ -8,10 +8,14 @@
 #include <time.h>
 
 #include "../oci/cleanup.h"
+#include "admission.h"
 #include "follow.h"
+#include "herald.h"
+#include "gauge.h"
 #include "meter.h"
 #include "process.h"
 #include "recovery.h"
+#include "revocation.h"
 #include "throttle.h"
 #include "turns.h"
 
@@ -133,6 +137,7 @@ drop (struct leasing *l, struct lease *lease)
 {
     unwatch (lease);
     meter_forget (l->meter, lease);
+    revocation_forget (l->revocation, lease);
     throttle_dismiss (l->throttle, lease);
     *holder_of (l, lease) = NULL;
     lease_drop (&l->leases, lease);
@@ -141,18 +146,21 @@ drop (struct leasing *l, struct lease *lease)
 static bool
 was_turned_away (const struct lease *lease)
 {
-    return lease->level != READY_AUTO && !lease->ready
+    return lease->level != READY_AUTO && !lease->ready && lease->state != LEASE_REVOKED
            && lease->order.request.on_failure != FAILURE_START_WITHOUT;
 }
 
 void
-leasing_release (struct leasing *l, struct lease *lease)
+leasing_release (struct leasing *l, struct lease *lease, const char *why)
 {
     struct layout *layout = follow_layout (l, lease);
     struct writer record = recovery_release_record (lease);
+    /* A user may have kept a node, and no device filter is in the way: his are closed, each by what it is. */
+    const bool is_users = lease->order.owner != 0;
     char id[sizeof lease->id];
 
     memcpy (id, lease->id, sizeof id);
+    herald_lease (l, EVENT_RELEASED, lease, why);
     /* The door asks for the reason only after the runtime has failed, and the container is gone by then.  */
     if (was_turned_away (lease)) {
         struct order order = lease->order;
@@ -166,7 +174,7 @@ leasing_release (struct leasing *l, struct lease *lease)
     /* After the drop: a journal that is rewritten now must not have the lease anew. Before the directory
      * goes: a broker killed meanwhile would take up a lease with half of its nodes again.  */
     (void) leasing_note (l, record);
-    leasedir_remove (&l->dir, id, layout);
+    leasedir_remove (&l->dir, id, is_users ? NULL : layout);
     turns_run (l);
 }
 
@@ -180,7 +188,7 @@ on_exit_of (sd_event_source *source, int fd, uint32_t revents, void *userdata)
     (void) revents;
     leases_foreach (&l->leases, lease) {
         if (lease->pidfd == fd) {
-            leasing_release (l, lease);
+            leasing_release (l, lease, "its container has ended");
             break;
         }
     }
@@ -188,6 +196,19 @@ on_exit_of (sd_event_source *source, int fd, uint32_t revents, void *userdata)
 }
 
 /* --- grant --- */
+
+void
+leasing_place (struct leasing *l, struct lease *lease, const struct decision *decision)
+{
+    const bool one = decision->gpus && !(decision->gpus & (decision->gpus - 1));
+
+    lease->gpus = decision->gpus;
+    (void) snprintf (lease->decision, sizeof lease->decision, "%s", decision->reason);
+    (void) snprintf (lease->others, sizeof lease->others, "%s", decision->others);
+    if (one && placement_is_a_choice (l->gpus))
+        homes_learn (&l->homes, lease->order.owner, &lease->order.container,
+                     (unsigned) __builtin_ctz (decision->gpus));
+}
 
 /* Journal, directory, in this order. On failure nothing is left and the order is still the caller's.  */
 static int
@@ -198,10 +219,9 @@ make_lease (struct leasing *l, struct lease *lease, const struct order *order,
         return -1;
     lease->order = *order;
     lease->state = LEASE_GRANTED;
-    lease->gpus = decision->gpus;
+    leasing_place (l, lease, decision);
     lease->since = (int64_t) time (NULL);
     lease->expires = alarm_now () + (uint64_t) l->config->activate_timeout_ms * 1000;
-    (void) snprintf (lease->decision, sizeof lease->decision, "%s", decision->reason);
     if (journal_append_text (&l->journal, recovery_grant_record (lease, l->gpus), err) < 0)
         return -1;
     if (leasedir_make (&l->dir, lease->id, layout, err) < 0) {
@@ -214,8 +234,27 @@ make_lease (struct leasing *l, struct lease *lease, const struct order *order,
 void
 leasing_refuse (struct leasing *l, void *client, struct order *order, const char *reason)
 {
+    herald_order (l, EVENT_REFUSED, order, reason);
     l->answer (l->userdata, client, NULL, reason);
     remember_refusal (l, order, "", reason);
+}
+
+/* What the door needs of the rule that counts.  */
+static void
+tell_policy (const struct request *req, struct grant *granted)
+{
+    static const enum request_key keys[] = {KEY_ACCESS, KEY_REQUIRE,    KEY_READY,
+                                            KEY_WAIT,   KEY_ON_FAILURE, KEY_OWNER};
+
+    for (size_t i = 0; i < countof (keys); i++) {
+        struct grant_key *key = &granted->policy[granted->n_policy];
+
+        if (req->source[keys[i]] != SOURCE_POLICY)
+            continue;
+        (void) snprintf (key->name, sizeof key->name, "%s", request_key_name (keys[i]));
+        (void) snprintf (key->value, sizeof key->value, "%s", req->text[keys[i]]);
+        granted->n_policy++;
+    }
 }
 
 void
@@ -232,15 +271,17 @@ leasing_grant (struct leasing *l, void *client, struct order *order, bool detach
         leasing_refuse (l, client, order, full);
         return;
     }
+    /* Room is made first: a broker that is killed in between wakes those who stand still for nobody.  */
+    if (decision->park)
+        throttle_make_room (l->throttle, order, decision->gpus);
     lease = lease_take (&l->leases);
     if (make_lease (l, lease, order, decision, &layout, &err) < 0) {
         lease->order.parameters = NULL;
         lease_drop (&l->leases, lease);
+        alarm_need (&l->alarm, alarm_now ()); /* for those parked */
         leasing_refuse (l, client, order, err.message);
         return;
     }
-    if (decision->park)
-        throttle_make_room (l->throttle, &lease->order, lease->gpus);
     *holder_of (l, lease) = detached ? NULL : client;
     if (detached)
         alarm_need (&l->alarm, lease->expires);
@@ -251,8 +292,10 @@ leasing_grant (struct leasing *l, void *client, struct order *order, bool detach
     if (lease->order.owner == 0)
         (void) snprintf (granted.directory, sizeof granted.directory, "%s/%s", l->dir.path, lease->id);
     gpus_names (l->gpus, lease->gpus, granted.gpus, sizeof granted.gpus);
+    tell_policy (&lease->order.request, &granted);
     if (decision->gpus == 0)
         (void) snprintf (granted.reason, sizeof granted.reason, "%s", decision->reason);
+    herald_lease (l, EVENT_GRANTED, lease, NULL);
     l->answer (l->userdata, client, &granted, NULL);
 }
 
@@ -288,7 +331,7 @@ leasing_client_gone (struct leasing *l, const void *client)
             continue;
         }
         /* The table changes; begin anew.  */
-        leasing_release (l, lease);
+        leasing_release (l, lease, "its start has ended before a process took it up");
         i = 0;
     }
     if (waited)
@@ -309,7 +352,7 @@ expire_lease (struct leasing *l, uint64_t now, uint64_t *next)
         if (lease->expires <= now) {
             (void) fprintf (stderr, "container %s: its grant was never taken up; released\n",
                             container_label (&lease->order.container));
-            leasing_release (l, lease);
+            leasing_release (l, lease, "it was never taken up");
             return true;
         }
         if (*next == 0 || lease->expires < *next)
@@ -386,6 +429,11 @@ find_cgroups (struct lease *lease)
 int
 leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err)
 {
+    const struct lease *revoked =
+        lease->state == LEASE_REVOKED ? lease : revocation_find (l, &lease->order, pid);
+
+    if (revoked)
+        return error_set (err, 0, "it has to be started anew: %s", revoked->decision);
     if (leasing_watch (l, lease, pid, start, err) < 0)
         return -1;
     lease->state = lease->gpus ? LEASE_ACTIVE : LEASE_WITHOUT;
@@ -398,38 +446,62 @@ leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, uint64_t st
         follow_gpus (l, lease);
     if (journal_append_text (&l->journal, recovery_activate_record (lease), err) < 0)
         return -1;
+    turns_started (l, lease);
     throttle_admit (l->throttle, lease);
+    gauge_follow (l->gauge);
+    herald_lease (l, EVENT_ACTIVATED, lease, NULL);
     return 0;
 }
 
 void
 leasing_report (struct leasing *l, struct lease *lease, enum request_ready level, bool ok, const char *reason)
 {
+    if (lease->state == LEASE_REVOKED)
+        return;
     lease->level = level;
     lease->ready = ok;
     (void) snprintf (lease->verdict, sizeof lease->verdict, "%s", reason);
     text_clean (lease->verdict);
+    herald_lease (l, ok ? EVENT_READY : EVENT_NOT_READY, lease, lease->verdict);
     if (!ok && lease->order.request.on_failure == FAILURE_START_WITHOUT) {
         lease->gpus = 0;
         lease->state = LEASE_WITHOUT;
         (void) snprintf (lease->decision, sizeof lease->decision, "%s", reason);
         text_clean (lease->decision);
-        follow_gpus (l, lease);
     }
+    /* Before its device filter: the next broker would not know that it has to be set again.  */
     (void) leasing_note (l, recovery_report_record (lease));
-    if (lease->gpus == 0)
+    if (lease->gpus == 0) {
+        follow_gpus (l, lease);
         turns_run (l);
+    }
 }
 
-void
-leasing_gpus_changed (struct leasing *l)
+static void
+follow_all (struct leasing *l)
 {
     struct lease *lease;
 
     leases_foreach (&l->leases, lease) {
         follow_gpus (l, lease);
     }
+    gauge_follow (l->gauge);
     turns_try_again (l);
+}
+
+void
+leasing_gpus_changed (struct leasing *l)
+{
+    revocation_check_returned (l->revocation);
+    follow_all (l);
+}
+
+void
+leasing_policy_changed (struct leasing *l)
+{
+    admission_judge_again (l);
+    revocation_check_policy (l->revocation);
+    follow_all (l);
 }
 
 int
@@ -450,6 +522,7 @@ leasing_finish (struct leasing *l)
     while (l->leases.n > 0)
         drop (l, &l->leases.table[l->leases.order[0]]);
     queue_finish (&l->queue);
+    events_finish (&l->events);
     for (unsigned i = 0; i < REFUSALS_MAX; i++)
         order_finish (&l->refusals[i].order);
     journal_close (&l->journal);

@@ -14,14 +14,18 @@
 #include "../oci/error.h"
 #include "alarm.h"
 #include "arbiter.h"
+#include "events.h"
 #include "gpu.h"
+#include "homes.h"
 #include "journal.h"
 #include "lease.h"
 #include "leasedir.h"
 #include "queue.h"
 #include "warden.h"
 
+struct gauge;
 struct meter;
+struct revocation;
 struct throttle;
 
 enum { REFUSALS_MAX = 32, REFUSALS_UNPRIVILEGED_MAX = 8 };
@@ -37,11 +41,14 @@ struct refusal {
 struct leasing {
     sd_event *event;
     const struct config *config;
+    const struct policy *policy;
     struct gpus *gpus;
     struct leases leases;
+    struct homes homes;
     struct queue queue;
     bool some_parked;
     bool some_without;                     /* a container runs without its GPU, perhaps */
+    bool some_revoked;                     /* one from which it was taken away, perhaps */
     struct refusal refusals[REFUSALS_MAX]; /* a ring */
     unsigned next_refusal;
     struct leasedir dir;
@@ -50,14 +57,17 @@ struct leasing {
     const struct warden *warden;
     struct meter *meter;
     struct throttle *throttle;
+    struct revocation *revocation;
+    struct events events;
+    struct gauge *gauge;
     const void *holders[LEASES_MAX]; /* per lease: the client whose end ends a granted one, or NULL */
     /* Answers a client's Acquire, at once or later. grant NULL: refused, with the reason.  */
     void (*answer) (void *userdata, void *client, const struct grant *grant, const char *reason);
     void *userdata;
 };
 
-/* Reads the journal and goes on from there. The caller has set config, gpus, warden, meter, throttle, answer
- * and userdata.  */
+/* Reads the journal and goes on from there. The caller has set config, policy, gpus, warden, meter, throttle,
+ * gauge, revocation, answer and userdata.  */
 int leasing_start (struct leasing *l, sd_event *event, const char *lease_root, const char *journal,
                    struct error *err);
 /* Leases outlive the broker: nothing is released.  */
@@ -69,6 +79,9 @@ void leasing_client_gone (struct leasing *l, const void *client);
  * that may start so. Takes the order over. Detached: nobody's end ends the grant, only its expiry.  */
 void leasing_grant (struct leasing *l, void *client, struct order *order, bool detached,
                     const struct decision *decision);
+/* The GPUs of the lease are those of the decision, which is remembered for the next start of its container.
+ */
+void leasing_place (struct leasing *l, struct lease *lease, const struct decision *decision);
 /* Answers with a refusal and remembers it. Takes the order over.  */
 void leasing_refuse (struct leasing *l, void *client, struct order *order, const char *reason);
 /* The refusal of a lease that the gate turned away; NULL where there is none.  */
@@ -85,13 +98,16 @@ int leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, uint64_
 int leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err);
 void leasing_report (struct leasing *l, struct lease *lease, enum request_ready level, bool ok,
                      const char *reason);
-void leasing_release (struct leasing *l, struct lease *lease);
+/* why: for those who watch.  */
+void leasing_release (struct leasing *l, struct lease *lease, const char *why);
 
 /* Into the journal. Where that fails a restart finds out by itself about most things: the process is gone, or
  * the directory is.  */
 int leasing_note (struct leasing *l, struct writer record);
 
-/* The GPUs or the configuration changed: the queue may move.  */
+/* The GPUs changed: the queue may move.  */
 void leasing_gpus_changed (struct leasing *l);
+/* The configuration, too; also that of the broker before us may have been another.  */
+void leasing_policy_changed (struct leasing *l);
 
 #endif

@@ -45,14 +45,25 @@ overview_to_json (struct leasing *l, const struct viewer *viewer)
     unsigned position = 0;
 
     leases_foreach (&l->leases, lease) {
-        const char *state;
+        const char *state, *unheld;
         json_t *object;
 
         if (!viewer_sees (viewer, &lease->order))
             continue;
         object = lease_to_json (lease, l->gpus, viewer_owns (viewer, &lease->order));
         meter_add_lease (l->meter, lease, object);
+        (void) json_object_set_new (object, "cgroup",
+                                    viewer_owns (viewer, &lease->order) && lease->cgroup[0] == '/'
+                                        ? json_string (lease->cgroup)
+                                        : json_null ());
+        (void) json_object_set_new (
+            object, "open", lease->state == LEASE_REVOKED ? meter_holders (l->meter, lease) : json_null ());
         state = throttle_state (l->throttle, lease);
+        unheld = throttle_unheld (l->throttle, lease);
+        if (unheld) {
+            state = "unheld";
+            (void) json_object_set_new (object, "reason", json_string (unheld));
+        }
         if (state)
             (void) json_object_set_new (object, "state", json_string (state));
         (void) json_array_append_new (leases, object);

@@ -37,6 +37,23 @@ process_is_asked_to_stop (pid_t pid)
     return ((pending_signals (status, "\nSigPnd:") | pending_signals (status, "\nShdPnd:")) & ends) != 0;
 }
 
+pid_t
+process_parent (pid_t pid)
+{
+    static const char line[] = "\nPPid:";
+    _cleanup_free_ char *status = NULL;
+    struct error ignored;
+    const char *at;
+    char path[40];
+    size_t len;
+
+    (void) snprintf (path, sizeof path, "/proc/%d/status", (int) pid);
+    if (file_read (path, 1 << 16, &status, &len, &ignored) < 0)
+        return 0;
+    at = strstr (status, line);
+    return at ? (pid_t) strtol (at + sizeof line - 1, NULL, 10) : 0;
+}
+
 uint64_t
 process_start_time (pid_t pid)
 {

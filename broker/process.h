@@ -11,6 +11,9 @@
  * is a zombie.  */
 uint64_t process_start_time (pid_t pid);
 
+/* Its parent's pid; 0 where there is no such process.  */
+pid_t process_parent (pid_t pid);
+
 /* Of this boot: changes at every one (random(4), boot_id). "" where it cannot be read.  */
 enum { BOOT_ID_MAX = 40 };
 void process_boot_id (char id[BOOT_ID_MAX]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../oci/cleanup.h"
+#include "follow.h"
 #include "freezer.h"
 #include "process.h"
 #include "throttle.h"
@@ -41,6 +42,10 @@ write_decision (struct writer *w, const struct lease *lease, const struct gpus *
     }
     writer_words (w, "],\"decision\":");
     writer_string (w, lease->decision);
+    if (lease->others[0]) {
+        writer_words (w, ",\"others\":");
+        writer_string (w, lease->others);
+    }
 }
 
 static void
@@ -52,6 +57,10 @@ write_order (struct writer *w, const struct order *order)
     }
     writer_words (w, ",\"order\":");
     writer_raw (w, order->parameters, strlen (order->parameters));
+    if (order->policy.rule[0]) {
+        writer_words (w, ",\"policy\":");
+        policy_write (w, order);
+    }
 }
 
 struct writer
@@ -100,9 +109,13 @@ recovery_freeze_record (const struct lease *lease)
     struct writer w = begin_record ("freeze", lease);
 
     if (lease->parked)
-        writer_words (&w, ",\"parked\":true}");
+        writer_words (&w, ",\"parked\":true");
     else
-        writer_words (&w, ",\"parked\":false}");
+        writer_words (&w, ",\"parked\":false");
+    if (lease->governed)
+        writer_words (&w, ",\"governed\":true}");
+    else
+        writer_words (&w, ",\"governed\":false}");
     return w;
 }
 
@@ -118,6 +131,17 @@ recovery_report_record (const struct lease *lease)
     else
         writer_words (&w, ",\"ok\":false,\"reason\":");
     writer_string (&w, lease->verdict);
+    writer_words (&w, "}");
+    return w;
+}
+
+struct writer
+recovery_revoke_record (const struct lease *lease)
+{
+    struct writer w = begin_record ("revoke", lease);
+
+    writer_words (&w, ",\"reason\":");
+    writer_string (&w, lease->decision);
     writer_words (&w, "}");
     return w;
 }
@@ -206,6 +230,7 @@ replay_order (struct order *order, const json_t *record)
     if (order_parse (order, parameters, &err) < 0)
         return -1;
     order->owner = (uid_t) json_integer_value (json_object_get (record, "owner"));
+    policy_read (order, json_object_get (record, "policy"));
     order->parameters = json_dumps (parameters, JSON_COMPACT);
     return order->parameters ? 0 : -1;
 }
@@ -215,6 +240,10 @@ replay_move (struct leasing *l, struct lease *lease, const json_t *record)
 {
     lease->gpus = find_gpus (l->gpus, json_object_get (record, "gpus"));
     take_text (lease->decision, sizeof lease->decision, record, "decision");
+    take_text (lease->others, sizeof lease->others, record, "others");
+    if (lease->gpus && !(lease->gpus & (lease->gpus - 1)) && placement_is_a_choice (l->gpus))
+        homes_learn (&l->homes, lease->order.owner, &lease->order.container,
+                     (unsigned) __builtin_ctz (lease->gpus));
 }
 
 static void
@@ -249,7 +278,7 @@ replay_activate (struct lease *lease, const json_t *record)
 static void
 replay_freeze (struct lease *lease, const json_t *record)
 {
-    lease->governed = true;
+    lease->governed = json_is_true (json_object_get (record, "governed"));
     lease->parked = json_is_true (json_object_get (record, "parked"));
 }
 
@@ -266,6 +295,29 @@ replay_report (struct lease *lease, const json_t *record)
         lease->gpus = 0;
 }
 
+/* Its filter is set anew: who knows how far the broker before us came.  */
+static void
+take_away (struct leasing *l, struct lease *lease)
+{
+    lease->state = LEASE_REVOKED;
+    lease->gpus = 0;
+    lease->parked = false;
+    lease->moved = true;
+    l->some_revoked = true;
+}
+
+static void
+replay_forget (struct leasing *l, const char *id)
+{
+    struct waiter *waiter = queue_find_put_off (&l->queue, id);
+    struct waiter taken;
+
+    if (!waiter)
+        return;
+    taken = queue_take (&l->queue, waiter);
+    order_finish (&taken.order);
+}
+
 static void
 replay_put_off (struct leasing *l, const json_t *record)
 {
@@ -273,6 +325,7 @@ replay_put_off (struct leasing *l, const json_t *record)
 
     if (replay_order (&waiter.order, record) < 0)
         return;
+    replay_forget (l, waiter.order.container.id);
     waiter.since = waiter.order.arrived = json_integer_value (json_object_get (record, "since"));
     waiter.turn = turns_of (l, &waiter.order);
     take_text (waiter.reason, sizeof waiter.reason, record, "reason");
@@ -283,15 +336,22 @@ replay_put_off (struct leasing *l, const json_t *record)
 static void
 replay_of_container (struct leasing *l, const char *op, const char *id, const json_t *record)
 {
-    struct waiter *waiter = queue_find_put_off (&l->queue, id);
-    struct waiter taken;
-
-    if (strcmp (op, "put-off") == 0 && !waiter) {
+    if (strcmp (op, "put-off") == 0)
         replay_put_off (l, record);
-    } else if (strcmp (op, "forget") == 0 && waiter) {
-        taken = queue_take (&l->queue, waiter);
-        order_finish (&taken.order);
-    }
+    else if (strcmp (op, "forget") == 0)
+        replay_forget (l, id);
+}
+
+static void
+replay_home (struct leasing *l, const json_t *record)
+{
+    const char *key = json_string_value (json_object_get (record, "key"));
+    const char *bus = json_string_value (json_object_get (record, "gpu"));
+    uid_t owner = (uid_t) json_integer_value (json_object_get (record, "owner"));
+
+    for (unsigned i = 0; i < GPUS_MAX && key && bus; i++)
+        if (l->gpus->table[i].state != GPU_ABSENT && strcmp (l->gpus->table[i].bus, bus) == 0)
+            homes_restore (&l->homes, owner, key, i);
 }
 
 static void
@@ -303,6 +363,8 @@ replay (void *userdata, json_t *record)
     const char *container = json_string_value (json_object_get (record, "container"));
     struct lease *lease;
 
+    if (op && strcmp (op, "home") == 0)
+        replay_home (l, record);
     if (op && container)
         replay_of_container (l, op, container, record);
     if (!op || !is_lease_id (id))
@@ -322,6 +384,9 @@ replay (void *userdata, json_t *record)
         replay_move (l, lease, record);
     } else if (strcmp (op, "report") == 0) {
         replay_report (lease, record);
+    } else if (strcmp (op, "revoke") == 0) {
+        take_text (lease->decision, sizeof lease->decision, record, "reason");
+        take_away (l, lease);
     } else if (strcmp (op, "release") == 0) {
         lease_drop (&l->leases, lease);
     }
@@ -332,7 +397,10 @@ replay (void *userdata, json_t *record)
 static bool
 is_alive (struct leasing *l, struct lease *lease, struct error *err)
 {
-    if (!leasedir_exists (&l->dir, lease->id))
+    static const struct layout nothing;
+    const bool vanished = !leasedir_exists (&l->dir, lease->id);
+
+    if (vanished && lease->pid == 0)
         return false;
     if (lease->pid == 0) {
         lease->moved = true; /* for all that we know */
@@ -342,8 +410,20 @@ is_alive (struct leasing *l, struct lease *lease, struct error *err)
     }
     if (leasing_watch (l, lease, lease->pid, lease->start, err) < 0)
         return false;
-    lease->state = lease->gpus ? LEASE_ACTIVE : LEASE_WITHOUT;
-    l->some_without |= lease->gpus == 0;
+    if (vanished && lease->state != LEASE_REVOKED) {
+        (void) snprintf (lease->decision, sizeof lease->decision,
+                         "its directory has vanished (was the lease root unmounted?): start it anew");
+        take_away (l, lease);
+    }
+    /* Without it, too, the device filter has to be shut.  */
+    if (vanished && leasedir_make (&l->dir, lease->id, &nothing, err) < 0)
+        (void) fprintf (stderr, "container %s: %s\n", container_label (&lease->order.container),
+                        err->message);
+    if (lease->state == LEASE_REVOKED)
+        follow_own_group (lease);
+    else
+        lease->state = lease->gpus ? LEASE_ACTIVE : LEASE_WITHOUT;
+    l->some_without |= lease->state == LEASE_WITHOUT;
     throttle_recover (l->throttle, lease);
     return true;
 }
@@ -375,23 +455,37 @@ is_known (void *userdata, const char *id)
     return lease_find (&l->leases, id) != NULL;
 }
 
+static json_t *
+home_record (const struct home *home, const struct gpus *gpus)
+{
+    return json_pack ("{s:s s:s s:I s:s}", "op", "home", "key", home->key, "owner", (json_int_t) home->owner,
+                      "gpu", gpus->table[home->gpu].bus);
+}
+
 static int
 write_everything (void *userdata, struct journal *journal, struct error *err)
 {
     struct leasing *l = userdata;
     const struct waiter *waiter;
     const struct lease *lease;
+    const struct home *home;
     char boot[BOOT_ID_MAX];
 
     process_boot_id (boot);
     if (journal_append (journal, json_pack ("{s:s s:s}", "op", "boot", "boot", boot), err) < 0)
         return -1;
+    for (home = homes_next (&l->homes, NULL); home; home = homes_next (&l->homes, home))
+        if (journal_append (journal, home_record (home, l->gpus), err) < 0)
+            return -1;
     leases_foreach (&l->leases, lease) {
         if (journal_append_text (journal, recovery_grant_record (lease, l->gpus), err) < 0
             || (lease->pid && journal_append_text (journal, recovery_activate_record (lease), err) < 0)
-            || (lease->governed && journal_append_text (journal, recovery_freeze_record (lease), err) < 0)
+            || ((lease->governed || lease->parked)
+                && journal_append_text (journal, recovery_freeze_record (lease), err) < 0)
             || (lease->level != READY_AUTO
-                && journal_append_text (journal, recovery_report_record (lease), err) < 0))
+                && journal_append_text (journal, recovery_report_record (lease), err) < 0)
+            || (lease->state == LEASE_REVOKED
+                && journal_append_text (journal, recovery_revoke_record (lease), err) < 0))
             return -1;
     }
     for (waiter = queue_next (&l->queue, NULL); waiter; waiter = queue_next (&l->queue, waiter))
@@ -445,6 +539,6 @@ recovery_run (struct leasing *l, const char *journal, struct error *err)
     leasedir_sweep (&l->dir, is_known, l);
     if (journal_start (&l->journal, journal, write_everything, l, err) < 0)
         return -1;
-    leasing_gpus_changed (l);
+    leasing_policy_changed (l);
     return 0;
 }

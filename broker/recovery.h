@@ -5,14 +5,16 @@
 #include "../oci/writer.h"
 #include "leasing.h"
 
-/* {"op":"grant"|"move"|"activate"|"freeze"|"report"|"release","lease":…} and
+/* {"op":"grant"|"move"|"activate"|"freeze"|"report"|"revoke"|"release","lease":…} and
  * {"op":"put-off"|"forget","container":…}, for journal_append_text.  */
 struct writer recovery_grant_record (const struct lease *lease, const struct gpus *gpus);
 struct writer recovery_move_record (const struct lease *lease, const struct gpus *gpus);
 struct writer recovery_activate_record (const struct lease *lease);
-/* Also: thawed again, but who knows.  */
+/* Whether it is parked, and whether the broker may have frozen it (governed).  */
 struct writer recovery_freeze_record (const struct lease *lease);
 struct writer recovery_report_record (const struct lease *lease);
+/* Its reason is the lease's decision.  */
+struct writer recovery_revoke_record (const struct lease *lease);
 struct writer recovery_release_record (const struct lease *lease);
 struct writer recovery_put_off_record (const struct waiter *waiter);
 struct writer recovery_forget_record (const struct waiter *waiter);

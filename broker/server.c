@@ -236,6 +236,37 @@ connection_wait (struct connection *c)
     (void) listen_for (c, EPOLLRDHUP);
 }
 
+bool
+connection_takes_more (const struct connection *c)
+{
+    return !c->out;
+}
+
+void
+connection_reply_more (struct connection *c, struct writer reply)
+{
+    bool first = !c->streaming;
+
+    writer_raw (&reply, "", 1);
+    c->waiting = c->streaming = true;
+    if (!reply.text || queue_output (c, reply.text, reply.len) < 0 || flush (c) < 0)
+        (void) shutdown (c->fd, SHUT_RDWR);
+    else if (first && !c->out)
+        (void) listen_for (c, EPOLLRDHUP);
+}
+
+/* All that a client does after such a call is to read, or to go.  */
+static void
+go_on_streaming (struct connection *c, uint32_t revents)
+{
+    if ((revents & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) || flush (c) < 0) {
+        connection_close (c, NULL);
+    } else if (!c->out) {
+        (void) listen_for (c, EPOLLRDHUP);
+        c->server->drained (c->server->userdata, c);
+    }
+}
+
 /* How many calls were answered or queued; -1: the connection is closed.  */
 static int
 process_input (struct connection *c)
@@ -330,6 +361,10 @@ on_io (sd_event_source *source, int fd, uint32_t revents, void *userdata)
 
     (void) source;
     (void) fd;
+    if (c->streaming) {
+        go_on_streaming (c, revents);
+        return 0;
+    }
     if (c->waiting) {
         connection_close (c, NULL);
         return 0;

@@ -44,6 +44,7 @@ struct connection {
     bool everybody;    /* came by the socket to which everybody may connect */
     uint64_t deadline; /* µs; 0: none */
     bool waiting;      /* a call is queued: nothing more is read until it is answered */
+    bool streaming;    /* the same, for a call with many replies */
     bool holding;      /* may be idle for long: its life holds something of the handler's */
     bool oneway;       /* the call under way wants no answer */
     char *in, *out;    /* owned */
@@ -66,13 +67,15 @@ struct server {
     struct alarm alarm;
     void (*call) (void *userdata, struct connection *connection, const struct message_call *call);
     void (*closed) (void *userdata, struct connection *connection);
+    /* The client has read all of connection_reply_more() that there was.  */
+    void (*drained) (void *userdata, struct connection *connection);
     /* Whether somebody at the socket for everybody, other than root, is let in; the error is for him.  */
     int (*admit) (void *userdata, int fd, struct error *err);
     void *userdata;
 };
 
 /* fd: a listening socket, taken over. everybody: another, to which every user may connect; -1: none. The
- * caller has set call, closed, admit and userdata.  */
+ * caller has set call, closed, drained, admit and userdata.  */
 int server_start (struct server *server, sd_event *event, int fd, int everybody, struct error *err);
 void server_finish (struct server *server);
 
@@ -84,6 +87,11 @@ void connection_reply_text (struct connection *connection, struct writer reply);
 
 /* A reply without parameters, and with the descriptor, which is taken over.  */
 void connection_reply_fd (struct connection *connection, int fd);
+
+/* One of many replies to a call that has "more": it stays under way, and ends with the connection. To be
+ * called only while the client takes more, or it would have to be kept for him.  */
+void connection_reply_more (struct connection *connection, struct writer reply);
+bool connection_takes_more (const struct connection *connection);
 
 /* The call that was under way stays unanswered for now; connection_reply answers it later.  */
 void connection_wait (struct connection *connection);

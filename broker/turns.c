@@ -4,8 +4,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "admission.h"
 #include "docker.h"
 #include "follow.h"
+#include "herald.h"
+#include "gauge.h"
 #include "recovery.h"
 #include "throttle.h"
 
@@ -43,6 +46,7 @@ turns_put_off (struct leasing *l, struct order *order, const char *reason, bool 
     order->parameters = NULL;
     if (rest)
         alarm_need (&l->alarm, added->deadline);
+    herald_order (l, EVENT_PUT_OFF, &added->order, added->reason);
     (void) leasing_note (l, recovery_put_off_record (added));
     return true;
 }
@@ -54,6 +58,16 @@ turns_forget (struct leasing *l, struct waiter *waiter)
 
     (void) leasing_note (l, recovery_forget_record (&taken));
     order_finish (&taken.order);
+}
+
+void
+turns_started (struct leasing *l, const struct lease *lease)
+{
+    struct waiter *waiter =
+        lease->order.owner == 0 ? queue_find_put_off (&l->queue, lease->order.container.id) : NULL;
+
+    if (waiter)
+        turns_forget (l, waiter);
 }
 
 static struct waiter *
@@ -74,8 +88,10 @@ add_client (struct leasing *l, void *client, struct order *order, bool detached,
 
     (void) snprintf (waiter.reason, sizeof waiter.reason, "%s", decision->reason);
     added = queue_add (&l->queue, &waiter);
-    if (added)
-        alarm_need (&l->alarm, added->deadline);
+    if (!added)
+        return NULL;
+    alarm_need (&l->alarm, added->deadline);
+    herald_queued (l, added);
     return added;
 }
 
@@ -97,6 +113,8 @@ on_started (void *userdata, const char *id, enum docker_answer outcome, const ch
     if (outcome == DOCKER_FAILED)
         (void) fprintf (stderr, "container %s: Docker cannot start it, and it is not tried again: %s\n",
                         container_label (&w->order.container), reason);
+    if (outcome == DOCKER_FAILED)
+        herald_order (l, EVENT_CANCELLED, &w->order, reason);
     turns_forget (l, w);
     turns_run (l);
 }
@@ -109,8 +127,26 @@ start_again (struct leasing *l, struct waiter *w)
     (void) fprintf (stderr, "container %s: there is a GPU for it now; asking Docker to start it\n",
                     container_label (&w->order.container));
     queue_set_kind (&l->queue, w, WAITER_STARTING);
+    herald_order (l, EVENT_STARTING, &w->order,
+                  "there is a GPU for it now, and Docker was asked to start it");
     if (docker_start (l->event, l->config->docker_socket, w->order.container.id, on_started, l, &err) < 0)
         on_started (l, w->order.container.id, DOCKER_AWAY, err.message);
+}
+
+static void
+consider (const struct leasing *l, const struct order *order, uint32_t reserved, struct decision *decision)
+{
+    struct load load;
+    const struct question question = {
+        .req = &order->request,
+        .asker = order->owner,
+        .reserved = reserved,
+        .policy = &order->policy,
+        .home = homes_find (&l->homes, order->owner, &order->container),
+        .load = gauge_read (l->gauge, &load) ? &load : NULL,
+    };
+
+    arbiter_decide (l->gpus, &l->leases, &question, decision);
 }
 
 /* The answer to a client whose turn it is.  */
@@ -134,7 +170,7 @@ take_turn (struct leasing *l, struct waiter *w, uint32_t reserved)
     bool resting = w->kind == WAITER_PUT_OFF && w->deadline > alarm_now ();
     struct decision decision;
 
-    arbiter_decide (l->gpus, &l->leases, &w->order.request, w->order.owner, reserved, &decision);
+    consider (l, &w->order, reserved, &decision);
     if (w->kind == WAITER_CLIENT && decision.verdict != VERDICT_WAIT) {
         serve_client (l, w, &decision);
         return 0;
@@ -164,15 +200,15 @@ serve_without (struct leasing *l, uint32_t reserved)
         if (lease->state != LEASE_WITHOUT || lease->level != READY_AUTO)
             continue;
         l->some_without = true;
-        arbiter_decide (l->gpus, &l->leases, &lease->order.request, lease->order.owner, reserved, &decision);
+        consider (l, &lease->order, reserved, &decision);
         if (decision.verdict != VERDICT_GRANT)
             continue;
         if (decision.park)
             throttle_make_room (l->throttle, &lease->order, decision.gpus);
-        lease->gpus = decision.gpus;
+        leasing_place (l, lease, &decision);
         lease->state = LEASE_ACTIVE;
-        (void) snprintf (lease->decision, sizeof lease->decision, "%s", decision.reason);
         (void) leasing_note (l, recovery_move_record (lease, l->gpus));
+        herald_lease (l, EVENT_GRANTED, lease, NULL);
         follow_gpus (l, lease);
     }
 }
@@ -236,25 +272,43 @@ give_up (struct leasing *l, void *client, struct order *order, bool detached, st
     }
 }
 
-void
-turns_acquire (struct leasing *l, void *client, struct order *order, bool detached)
+static void
+take_in (struct leasing *l, void *client, struct order *order, bool detached)
 {
-    struct waiter *before = order->owner == 0 ? queue_find_put_off (&l->queue, order->container.id) : NULL;
     struct decision decision;
+    struct error err;
 
-    order->arrived = before ? before->since : (int64_t) time (NULL);
-    if (before)
-        turns_forget (l, before);
-    if (order->request.wait_ms > l->config->max_wait_ms)
-        order->request.wait_ms = l->config->max_wait_ms;
-    arbiter_decide (l->gpus, &l->leases, &order->request, order->owner,
-                    queue_reserved_before (&l->queue, turns_of (l, order)), &decision);
+    if (admission_judge (l, order, &err) < 0) {
+        leasing_refuse (l, client, order, err.message);
+        return;
+    }
+    consider (l, order, queue_reserved_before (&l->queue, turns_of (l, order)), &decision);
     if (decision.verdict == VERDICT_GRANT)
         leasing_grant (l, client, order, detached, &decision);
     else if (decision.verdict == VERDICT_REFUSE || order->request.wait_ms == 0)
         give_up (l, client, order, detached, &decision);
     else if (!add_client (l, client, order, detached, &decision))
         leasing_refuse (l, client, order, "too many containers wait for a GPU already (drictl status)");
+}
+
+/* That it was put off is forgotten after what came of it is in the journal: a broker that is killed in
+ * between has it started again.  */
+void
+turns_acquire (struct leasing *l, void *client, struct order *order, bool detached)
+{
+    struct waiter *before = order->owner == 0 ? queue_find_put_off (&l->queue, order->container.id) : NULL;
+    struct waiter taken;
+
+    order->arrived = before ? before->since : (int64_t) time (NULL);
+    if (!before) {
+        take_in (l, client, order, detached);
+        return;
+    }
+    taken = queue_take (&l->queue, before);
+    take_in (l, client, order, detached);
+    if (!queue_find_put_off (&l->queue, taken.order.container.id))
+        (void) leasing_note (l, recovery_forget_record (&taken));
+    order_finish (&taken.order);
 }
 
 bool
@@ -308,6 +362,7 @@ turns_client_gone (struct leasing *l, const void *client)
         if (l->queue.waiters[i].kind == WAITER_CLIENT && l->queue.waiters[i].client == client) {
             struct waiter gone = queue_take (&l->queue, &l->queue.waiters[i]);
 
+            herald_order (l, EVENT_CANCELLED, &gone.order, "whoever asked for it has gone");
             order_finish (&gone.order);
             waited = true;
         }

@@ -21,6 +21,8 @@ void turns_run (struct leasing *l);
 bool turns_put_off (struct leasing *l, struct order *order, const char *reason, bool rest);
 /* Forgets a container that was put off.  */
 void turns_forget (struct leasing *l, struct waiter *waiter);
+/* Its container runs. A broker that was killed right after the grant left it put off.  */
+void turns_started (struct leasing *l, const struct lease *lease);
 /* The GPUs changed: what failed before may not fail any more.  */
 void turns_try_again (struct leasing *l);
 

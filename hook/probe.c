@@ -19,20 +19,19 @@
 
 enum { DRM_MAJOR = 226, NOBODY = 65534, USAGE = 2, VARIABLES_MAX = 8 };
 
-static const char help[] =
-    "usage: dri-probe --device NODE [--level node|driver|vaapi] [--require LIST]\n"
-    "\n"
-    "Says as one JSON object what a GPU can do, and whether that is enough. What it asks runs\n"
-    "confined.\n"
-    "\n"
-    "  --device NODE     the render node, as /dev/dri/renderD128\n"
-    "  --level LEVEL     node: it opens; driver: the kernel's driver answers; vaapi: so does\n"
-    "                    VA-API, which is the default\n"
-    "  --require LIST    capabilities that have to work, as h264-decode,hevc-encode-vbr,vpp\n"
-    "  --timeout SECONDS for all together; 10, at most 60\n"
-    "  --help, --version\n"
-    "\n"
-    "See dri-probe(8).\n";
+static const char help[] = "usage: dri-probe --device NODE [--level node|driver|vaapi] [--require LIST]\n"
+                           "\n"
+                           "Says as one JSON object what a GPU can do, and whether that is enough. What it\n"
+                           "asks runs confined.\n"
+                           "\n"
+                           "  --device NODE     the render node, as /dev/dri/renderD128\n"
+                           "  --level LEVEL     node: it opens; driver: the kernel's driver answers;\n"
+                           "                    vaapi: so does VA-API, which is the default\n"
+                           "  --require LIST    what has to work, as h264-decode,hevc-encode-vbr,vpp\n"
+                           "  --timeout SECONDS for all together; 10, at most 60\n"
+                           "  --help, --version\n"
+                           "\n"
+                           "See dri-probe(8).\n";
 
 struct arguments {
     const char *device, *require;

@@ -41,6 +41,16 @@ note_reservation (const struct request *req, json_t *notes)
                           req->reserved, request_source_name (req->source[KEY_GPU]), req->text[KEY_GPU]));
 }
 
+/* What the administrator says of the container has to hold in the door too.  */
+static int
+take_policy (struct door *d, struct error *err)
+{
+    for (unsigned i = 0; i < d->grant.n_policy; i++)
+        if (request_set (&d->req, SOURCE_POLICY, d->grant.policy[i].name, d->grant.policy[i].value, err) < 0)
+            return -1;
+    return 0;
+}
+
 static int
 ask_for_lease (struct door *d, struct error *err)
 {
@@ -56,7 +66,7 @@ ask_for_lease (struct door *d, struct error *err)
     if (d->ask (d->userdata, "Acquire", acquire_parameters (d, notes), d->req.wait_ms + DOOR_BROKER_MS,
                 &reply, err)
             < 0
-        || grant_from_json (&d->grant, json_object_get (reply, "grant"), err) < 0)
+        || grant_from_json (&d->grant, json_object_get (reply, "grant"), err) < 0 || take_policy (d, err) < 0)
         return -1;
     /* dri.wait is for all waiting: what the queue took, the gate does not have.  */
     took = clock_ms () - began;

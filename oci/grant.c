@@ -21,6 +21,19 @@ write_node (struct writer *w, const struct grant_node *node)
         writer_words (w, ",\"drm\":false}");
 }
 
+static void
+write_policy (struct writer *w, const struct grant *g)
+{
+    writer_words (w, ",\"policy\":{");
+    for (unsigned i = 0; i < g->n_policy; i++) {
+        writer_raw (w, ",", i > 0);
+        writer_string (w, g->policy[i].name);
+        writer_words (w, ":");
+        writer_string (w, g->policy[i].value);
+    }
+    writer_words (w, "}");
+}
+
 void
 grant_write (struct writer *w, const struct grant *g)
 {
@@ -44,6 +57,8 @@ grant_write (struct writer *w, const struct grant *g)
     writer_string (w, g->gpus);
     writer_words (w, ",\"reason\":");
     writer_string (w, g->reason);
+    if (g->n_policy > 0)
+        write_policy (w, g);
     if (g->bound)
         writer_words (w, ",\"bound\":true");
     writer_words (w, "}");
@@ -75,6 +90,25 @@ node_from_json (struct grant_node *node, json_t *json, struct error *err)
     return 0;
 }
 
+static int
+policy_from_json (struct grant *g, const json_t *json, struct error *err)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach ((json_t *) json, name, value) {
+        struct grant_key *key = &g->policy[g->n_policy];
+
+        if (g->n_policy == GRANT_KEYS_MAX || !json_is_string (value) || strlen (name) >= sizeof key->name
+            || json_string_length (value) >= sizeof key->value)
+            return error_set (err, 0, "the grant has a policy that is none");
+        (void) snprintf (key->name, sizeof key->name, "%s", name);
+        (void) snprintf (key->value, sizeof key->value, "%s", json_string_value (value));
+        g->n_policy++;
+    }
+    return 0;
+}
+
 int
 grant_from_json (struct grant *g, const json_t *json, struct error *err)
 {
@@ -102,6 +136,8 @@ grant_from_json (struct grant *g, const json_t *json, struct error *err)
             return error_set (err, 0, "the grant has a group that is none");
         parsed.gids[i] = (gid_t) gid;
     }
+    if (policy_from_json (&parsed, json_object_get (json, "policy"), err) < 0)
+        return -1;
     parsed.n_nodes = (unsigned) json_array_size (nodes);
     parsed.n_gids = (unsigned) json_array_size (gids);
     (void) snprintf (parsed.lease, sizeof parsed.lease, "%s", lease);

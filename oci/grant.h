@@ -9,13 +9,24 @@
 #include "error.h"
 #include "writer.h"
 
-enum { GRANT_GPUS_MAX = 16, GRANT_NODES_MAX = 2 * GRANT_GPUS_MAX + 1, GRANT_GIDS_MAX = 8 };
+enum {
+    GRANT_GPUS_MAX = 16,
+    GRANT_NODES_MAX = 2 * GRANT_GPUS_MAX + 1,
+    GRANT_GIDS_MAX = 8,
+    GRANT_KEYS_MAX = 8
+};
 
 /* A character device in the lease directory. Aliases stand as nodes of their own.  */
 struct grant_node {
     char name[24];
     unsigned major, minor;
     bool drm; /* false: a stand-in of a simulated GPU, which no DRM driver answers */
+};
+
+/* A key of the request, as the administrator's policy has it.  */
+struct grant_key {
+    char name[24]; /* "dri.ready" */
+    char value[256];
 };
 
 struct grant {
@@ -26,8 +37,10 @@ struct grant {
     unsigned n_nodes;
     gid_t gids[GRANT_GIDS_MAX]; /* to add to the workload's, ids of the container */
     unsigned n_gids;
-    char gpus[128];   /* their names, for people */
-    char reason[256]; /* why there are no nodes, else "" */
+    char gpus[128];                          /* their names, for people */
+    char reason[256];                        /* why there are no nodes, else "" */
+    struct grant_key policy[GRANT_KEYS_MAX]; /* to take the place of what the container asked for */
+    unsigned n_policy;
     bool bound; /* the broker can make no nodes: the directory has files, to mount those of /dev/dri at */
 };
 

@@ -23,6 +23,8 @@ listing () { (cd "$tree" && find . ! -type d -printf '%m %P\n' | LC_ALL=C sort -
 		755 usr/bin/dri-runtime
 		755 usr/bin/drictl
 		644 usr/lib/systemd/system/dri-broker-cdi.service
+		644 usr/lib/systemd/system/dri-broker-metrics.service
+		644 usr/lib/systemd/system/dri-broker-metrics.timer
 		644 usr/lib/systemd/system/dri-broker-user.socket
 		644 usr/lib/systemd/system/dri-broker.service
 		644 usr/lib/systemd/system/dri-broker.socket
@@ -35,12 +37,15 @@ listing () { (cd "$tree" && find . ! -type d -printf '%m %P\n' | LC_ALL=C sort -
 		644 usr/share/doc/dri-broker/README.md
 		644 usr/share/doc/dri-broker/SECURITY.md
 		644 usr/share/doc/dri-broker/config.example.json
+		777 usr/share/fish/vendor_completions.d/dri-broker.fish
+		644 usr/share/fish/vendor_completions.d/drictl.fish
 		644 usr/share/man/man1/drictl.1
 		644 usr/share/man/man7/dri-broker.7
 		644 usr/share/man/man8/dri-broker.8
 		644 usr/share/man/man8/dri-hook.8
 		644 usr/share/man/man8/dri-probe.8
 		644 usr/share/man/man8/dri-runtime.8
+		644 usr/share/zsh/site-functions/_drictl
 	END
 	assert_equal "$(find "$tree" -mindepth 1 -type d ! -perm 755)" ''
 }
@@ -93,70 +98,6 @@ listing () { (cd "$tree" && find . ! -type d -printf '%m %P\n' | LC_ALL=C sort -
 	done < <(awk -F '"' '
 		/^[a-z_]+ \(/ { in_what = /^take_gpu / ? ".\"gpus\"[0]" : /^take_throttle / ? ".\"throttle\"" : "" }
 		/strcmp \(key, "/ || /^ +[{]"[a-z-]+", .*&out->/ { print in_what ".\"" $2 "\"" }' "$REPO/oci/config.c" | sort -u)
-}
-
-# completion WORD...: what is offered for the last word, a line each
-completion ()
-{
-	run bash --norc -c '
-		. "$0"
-		compopt () { :; }
-		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-		read -r _ _ function _ < <(builtin complete -p "${1##*/}")
-		"$function" "$1" "${!#}" "${COMP_WORDS[COMP_CWORD - 1]}"
-		[[ ! ${COMPREPLY[*]} ]] || printf "%s\n" "${COMPREPLY[@]}"' "$REPO/packaging/completion/drictl.bash" "$@"
-}
-
-@test "completion: the commands and options that --help names, each in its place" {
-	local verb words
-	completion drictl ''
-	diff -u <("$BUILD/drictl" --help | sed -nE 's/^  ([a-z]+) .*/\1/p' | sort) <(grep -v '^--' <<<"$output" | sort)
-	words=$output
-	for verb in status devices explain release cdi install uninstall; do
-		completion "$BUILD/drictl" "$verb" --
-		words+=$'\n'$output
-	done
-	diff -u <("$BUILD/drictl" --help | grep -oE -- '--[a-z-]+' | sort -u) <(grep '^--' <<<"$words" | sort -u)
-	completion drictl install --d
-	assert_output $'--default-runtime\n--dry-run'
-	completion drictl uninstall --d
-	assert_output --dry-run
-	completion dri-broker --
-	diff -u <("$BUILD/dri-broker" --help | grep -oE -- '--[a-z-]+' | sort -u) <(sort <<<"$output")
-	touch "$BATS_TEST_TMPDIR/gpus.json"
-	completion dri-broker --simulate "$BATS_TEST_TMPDIR/gp"
-	assert_output "$BATS_TEST_TMPDIR/gpus.json"
-}
-
-@test "completion: containers that have a lease or wait, by name, else by id; nothing of a name is run" {
-	local order='"workload": {"uid": 0, "gid": 0}, "request": {"gpu": "igpu"}, "detached": true'
-	start_broker
-	varlink Acquire "{\"container\": {\"id\": \"0123\", \"name\": \"jellyfin\"}, $order}"
-	varlink Acquire "{\"container\": {\"id\": \"4567\"}, $order}"
-	varlink Acquire "{\"container\": {\"id\": \"89ab\", \"name\": \"\$(touch $BATS_TEST_TMPDIR/pwned)\"}, $order}"
-	varlink Acquire '{"container": {"id": "cdef", "name": "waits"}, "workload": {"uid": 0, "gid": 0},
-		"request": {"gpu": "igpu", "access": "exclusive", "wait": "60s"}}' &
-	wait_until 10 waits
-	completion "$BUILD/drictl" explain ''
-	assert_output $'--json\n--lxc\n--help\njellyfin\n4567\n89ab\nwaits'
-	completion "$BUILD/drictl" release --force j
-	assert_output jellyfin
-	finish_broker
-	wait
-	[[ ! -e $BATS_TEST_TMPDIR/pwned ]]
-	completion "$BUILD/drictl" release j
-	assert_success
-	assert_output ''
-}
-waits () { [[ $(varlink Status | jq '.queue | length') == 1 ]]; }
-
-@test "completion: a broker that does not answer is not waited for" {
-	printf '#!/bin/sh\nexec sleep 600\n' >"$BATS_TEST_TMPDIR/drictl"
-	chmod 755 "$BATS_TEST_TMPDIR/drictl"
-	run timeout 30 bash --norc -c '. "$0"; COMP_WORDS=("$1" explain x) COMP_CWORD=2
-		_drictl "$1" x explain; echo "${#COMPREPLY[@]} offered"' \
-		"$REPO/packaging/completion/drictl.bash" "$BATS_TEST_TMPDIR/drictl"
-	assert_output '0 offered'
 }
 
 @test "a package is built of no other version than its changelog says" {

@@ -18,6 +18,8 @@ options () { grep -oE -- '(^|[^a-z-])--[a-z][a-z-]*' | grep -oE -- '--[a-z-]+' |
 # their names ("*dri-broker --simulate*")
 documented () { grep -oE '\*--[a-z-]+' "$(source_of "$1")" | tr -d '*' | sort -u; }
 
+drictl_verbs () { "$BUILD/drictl" --help | sed -nE 's/^  ([a-z]+) .*/\1/p'; }
+
 # section NAME: of a page on stdin
 section () { awk -v name="# $1" '/^# / { on = ($0 == name) } on'; }
 
@@ -47,10 +49,12 @@ teardown () { finish_broker; }
 
 @test "the options of --help are those of the pages" {
 	local program
-	for program in dri-broker.8 dri-hook.8 dri-probe.8 drictl.1; do
+	for program in dri-broker.8 dri-hook.8 dri-probe.8; do
 		assert_equal "$("$BUILD/${program%.*}" --help | options)" \
 			"$(documented "$program")" || fail "of $program"
 	done
+	assert_equal "$({ "$BUILD/drictl" --help; drictl_verbs | xargs -I{} "$BUILD/drictl" {} --help; } | options)" \
+		"$(documented drictl.1)"
 }
 
 @test "dri-runtime's own option stands in its page; its --help is the real runtime's" {
@@ -126,6 +130,7 @@ teardown () { finish_broker; }
 		on-failure fail
 		on-failure start-without
 		on-failure defer
+		role camera
 		owner auto
 		owner host
 		owner 1000:1000

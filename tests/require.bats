@@ -76,10 +76,10 @@ acquire ()
 	varlink Release "{\"container\": \"$1\"}" >/dev/null
 }
 
-# assert_gets GPU KEY=VALUE...; $decision is what the broker says about it
+# assert_gets GPU KEY=VALUE...: a newcomer, who had no GPU before
 assert_gets ()
 {
-	run acquire c "${@:2}"
+	run acquire "newcomer-$((++newcomers))" "${@:2}"
 	assert_success
 	assert_json "${lines[0]}" '.grant.gpus == $gpu' --arg gpu "$1"
 }

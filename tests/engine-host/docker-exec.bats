@@ -54,7 +54,7 @@ run_plain_ones ()
 }
 
 @test "in a container of a user's own, that user still opens it" {
-	start web --user 1000:1000 --group-add 7 app
+	start web --user 1000:1000 --group-add 7 --label dri.gpu=igpu app
 	in_container web sh -c 'id -G; open-gpu'
 	assert_success
 	assert_output '1000 7 992'
@@ -66,7 +66,7 @@ run_plain_ones ()
 }
 
 @test "a group that is there is not added twice" {
-	start web --group-add 992 app
+	start web --group-add 992 --label dri.gpu=igpu app
 	in_container --user 1000 web id -G
 	assert_output '1000 992'
 	in_container web id -G
@@ -74,7 +74,7 @@ run_plain_ones ()
 }
 
 @test "all else of an exec passes: environment, directory, status, standard input, terminal" {
-	start web app
+	start web --label dri.gpu=igpu app
 	# shellcheck disable=SC2016 # the container's shell expands it
 	in_container --env A=b --workdir /tmp web sh -c 'echo $A; pwd; exit 7'
 	assert_failure 7
@@ -105,7 +105,7 @@ run_plain_ones ()
 }
 
 @test "after the GPU is taken away, exec still works" {
-	start web app
+	start web --label dri.gpu=igpu app
 	run drictl release web --force
 	assert_success
 	in_container --user 1000 web sh -c 'id -u; ls -A /dev/dri'
@@ -116,7 +116,7 @@ run_plain_ones ()
 @test "in a user namespace the group is the container's, and gives no right on the host" {
 	start_docker '{"userns-remap": "default"}'
 	make_app_image
-	start web app
+	start web --label dri.gpu=igpu app
 	in_container --user 1000 web sh -c 'id -G; open-gpu'
 	assert_success
 	assert_output '1000 992'

@@ -102,6 +102,47 @@ runtimes () { echo dri dri-crun; }
 	assert_equal "$(opens_number web 200)" "$REFUSED"
 }
 
+@test "release --force: it opens no more, whoever has it open is named, and only a new start brings it back" {
+	local runtime
+	gpus a 0000:00:02.0 226:200
+	# The one that opens has no device filter of DRM's, the one that the filter is about has no driver.
+	jq '.gpus[0].card = {name: "card0", device: "10:229"}' "$SIMULATED_GPUS" >"$BATS_TEST_TMPDIR/gpus"
+	cp "$BATS_TEST_TMPDIR/gpus" "$SIMULATED_GPUS"
+	look_again
+	for runtime in $(runtimes); do
+		RUNTIME=$runtime start web --label dri.nodes=render,card --label dri.ready=off app
+		docker exec --detach web sh -c 'exec 3<>/dev/dri/card0; exec sleep 1000'
+		has_it_open () { docker exec web sh -c 'for f in /proc/[0-9]*/fd/3; do readlink "$f"; done' | grep -q card0; }
+		wait_until 10 has_it_open
+		assert_equal "$(opens_number web 200)" "$PASSES"
+		run drictl release --force web
+		assert_success
+		assert_says 'Revoked the GPU of container web'
+		[[ $output =~ 'But sleep (pid '([0-9]+)') has it open still' ]] || fail "$output"
+		assert_equal "$(<"/proc/${BASH_REMATCH[1]}/comm")" sleep
+		revoked ()
+		{
+			assert_equal "$(state_of web)" revoked
+			assert_equal "$(docker exec web ls -A /dev/dri)" ''
+			assert_equal "$(opens_number web 200)" "$REFUSED"
+			run drictl status --json
+			assert_json "$output" '.leases[0] | .open[0].command == "sleep" and (.reason | contains("taken away by root"))'
+			assert_json "$output" '.gpus[0].slots.used == 0'
+		}
+		revoked
+		run drictl events --last 2 --no-follow --json
+		assert_json "$(jq -s . <<<"$output")" 'map(.event) == ["revoked", "still-open"] and (.[1].reason | contains("sleep (pid "))'
+		stop_broker KILL
+		start_broker
+		disown
+		revoked
+		docker restart --time 0 web
+		assert_equal "$(state_of web)" active
+		assert_equal "$(opens_number web 200)" "$PASSES"
+		docker rm --force web
+	done
+}
+
 @test "start-without: the node appears when the GPU does, and the workload may open it" {
 	local runtime
 	for runtime in $(runtimes); do

@@ -274,5 +274,5 @@ renderD129 0:993 660 character special file a:ed'
 	assert_success
 	in_container web ls /dev/dri
 	assert_output ''
-	assert_nothing_leased
+	assert_equal "$(lease_list .state)" '["revoked"]'
 }

@@ -39,6 +39,8 @@ docker_has () { mkdir -p /etc/docker && printf '%s\n' "$1" >/etc/docker/daemon.j
 		-rwxr-xr-x root/root ./usr/bin/dri-runtime
 		-rwxr-xr-x root/root ./usr/bin/drictl
 		-rw-r--r-- root/root ./usr/lib/systemd/system/dri-broker-cdi.service
+		-rw-r--r-- root/root ./usr/lib/systemd/system/dri-broker-metrics.service
+		-rw-r--r-- root/root ./usr/lib/systemd/system/dri-broker-metrics.timer
 		-rw-r--r-- root/root ./usr/lib/systemd/system/dri-broker-user.socket
 		-rw-r--r-- root/root ./usr/lib/systemd/system/dri-broker.service
 		-rw-r--r-- root/root ./usr/lib/systemd/system/dri-broker.socket
@@ -53,6 +55,8 @@ docker_has () { mkdir -p /etc/docker && printf '%s\n' "$1" >/etc/docker/daemon.j
 		-rw-r--r-- root/root ./usr/share/doc/dri-broker/changelog.gz
 		-rw-r--r-- root/root ./usr/share/doc/dri-broker/config.example.json
 		-rw-r--r-- root/root ./usr/share/doc/dri-broker/copyright
+		lrwxrwxrwx root/root ./usr/share/fish/vendor_completions.d/dri-broker.fish->drictl.fish
+		-rw-r--r-- root/root ./usr/share/fish/vendor_completions.d/drictl.fish
 		-rw-r--r-- root/root ./usr/share/lintian/overrides/dri-broker
 		-rw-r--r-- root/root ./usr/share/man/man1/drictl.1.gz
 		-rw-r--r-- root/root ./usr/share/man/man7/dri-broker.7.gz
@@ -60,6 +64,7 @@ docker_has () { mkdir -p /etc/docker && printf '%s\n' "$1" >/etc/docker/daemon.j
 		-rw-r--r-- root/root ./usr/share/man/man8/dri-hook.8.gz
 		-rw-r--r-- root/root ./usr/share/man/man8/dri-probe.8.gz
 		-rw-r--r-- root/root ./usr/share/man/man8/dri-runtime.8.gz
+		-rw-r--r-- root/root ./usr/share/zsh/vendor-completions/_drictl
 	END
 	assert_equal "$(dpkg-deb -c "$DEB" | grep '^d' | grep -v '^drwxr-xr-x root/root ')" ''
 	# A file there would be one that dpkg asks about.
@@ -77,7 +82,8 @@ docker_has () { mkdir -p /etc/docker && printf '%s\n' "$1" >/etc/docker/daemon.j
 	for unit in dri-broker.service dri-broker.socket dri-broker-user.socket dri-broker-cdi.service; do
 		assert_equal "$(systemctl is-enabled $unit)" enabled
 	done
-	run systemd-analyze verify --man=no dri-broker.service dri-broker-cdi.service dri-broker.socket \
+	assert_equal "$(systemctl is-enabled dri-broker-metrics.timer)" disabled
+	run systemd-analyze verify --man=no dri-broker.service dri-broker-cdi.service dri-broker.socket dri-broker-metrics.timer \
 		dri-broker-user.socket "$MOUNT_UNIT"
 	assert_success
 	assert_output ''
@@ -157,8 +163,9 @@ all_files ()
 	cp /etc/docker/daemon.json "$BATS_TEST_TMPDIR/daemon.json"
 	run dpkg --remove dri-broker
 	assert_success
-	assert_says '/etc/docker/daemon.json still has the runtime "dri"'
-	[[ $output != *'running containers'* ]]
+	assert_says '/etc/docker/daemon.json: Docker has the runtime'
+	assert_says 'drictl uninstall docker && systemctl reload docker'
+	[[ $output != *'running container'* ]]
 	cmp /etc/docker/daemon.json "$BATS_TEST_TMPDIR/daemon.json"
 }
 
@@ -168,6 +175,33 @@ all_files ()
 	run dpkg --remove dri-broker
 	assert_success
 	[[ $output != *daemon.json* ]]
+}
+
+@test "a removal warns of the hooks of Podman and LXC and of the runtime of CRI-O and containerd, and edits nothing" {
+	dpkg -i "$DEB"
+	echo 'lxc.net.0.type = empty' >"$BATS_TEST_TMPDIR/config"
+	mkdir -p /etc/crio
+	cp /etc/containerd/config.toml "$BATS_TEST_TMPDIR/config.toml"
+	drictl install podman
+	drictl install lxc box --config "$BATS_TEST_TMPDIR/config"
+	drictl install crio
+	drictl install containerd
+	run dpkg --remove dri-broker
+	cp "$BATS_TEST_TMPDIR/config.toml" /etc/containerd/config.toml
+	rm -rf /etc/crio /etc/dri-broker/lxc /etc/containers/oci/dri-broker.d \
+		/etc/containers/containers.conf.d/dri-broker.conf /etc/containerd/*-backup
+	assert_success
+	for undo in podman 'lxc box' crio containerd; do assert_says "Next: drictl uninstall $undo"; done
+	[[ $output != *docker* ]]
+}
+
+@test "a drictl that cannot run does not hinder a removal" {
+	dpkg -i "$DEB"
+	docker_has '{ "default-runtime": "runc" }'
+	drictl install docker --default-runtime
+	mv /usr/bin/drictl "$BATS_TEST_TMPDIR"
+	run dpkg --remove dri-broker
+	assert_success
 }
 
 @test "a removal warns of containers that run under dri-runtime, which can only be killed then" {
@@ -183,7 +217,7 @@ all_files ()
 	kill "$(</run/docker.pid)"
 	wait_until 20 docker_is_gone
 	assert_success
-	assert_says ' 1 running containers were started by /usr/bin/dri-runtime'
+	assert_says '1 running container started by /usr/bin/dri-runtime'
 }
 docker_is_gone () { [[ ! -e /run/docker.pid ]]; }
 

@@ -50,6 +50,8 @@ restart_broker ()
 	docker rm --force eye >/dev/null
 	wait_until 5 state_is job active
 	wait_until 5 is_thawed job
+	assert_equal "$(drictl events --json --last all --no-follow |
+		jq -r 'select(.container.name == "job").event | select(IN("parked", "resumed", "throttled"))')" $'parked\nresumed'
 }
 
 @test "exclusive parks batch; interactive waits, and is refused" {

@@ -37,6 +37,8 @@ teardown ()
 @test "the service that writes the CDI spec, too; udev understands the rule" {
 	run systemd-analyze security --offline=true --no-pager --threshold=20 "$UNITS/dri-broker-cdi.service"
 	assert_success
+	run systemd-analyze security --offline=true --no-pager --threshold=15 "$UNITS/dri-broker-metrics.service"
+	assert_success
 	run udevadm verify "$REPO/packaging/dri-broker.rules"
 	assert_success
 	[[ -x $(grep -o 'RUN+="[^ ]*' "$REPO/packaging/dri-broker.rules" | cut -d '"' -f 2) ]]

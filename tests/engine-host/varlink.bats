@@ -49,7 +49,7 @@ client = varlink.Client.new_with_address ("unix:" + os.environ["DRI_BROKER_SOCKE
 	done
 	ctl list-methods io.dri.Broker
 	assert_success
-	for method in Acquire Activate Report Release Status Explain Reload; do
+	for method in Acquire Activate Report Release Status Watch Explain Reload; do
 		assert_says "io.dri.Broker.$method"
 	done
 }
@@ -136,6 +136,25 @@ with client.open ("io.dri.Broker") as broker:
     assert broker.Status ()["leases"] == []
 '
 	assert_success
+}
+
+@test "python3-varlink and varlinkctl: Watch goes on, its types hold" {
+	python '
+with client.open ("io.dri.Broker") as watcher, client.open ("io.dri.Broker") as broker:
+    replies = watcher.Watch (0, _more=True)
+    assert next (replies) == {"events": []}
+    grant = broker.Acquire ({"id": "0123", "name": "web"}, {"uid": 0, "gid": 0}, {"enable": "true"}, _more=False)["grant"]
+    broker.Release (lease=grant["lease"])
+    events = []
+    while len (events) < 2:
+        events += next (replies)["events"]
+    assert [(e["event"], e["container"]["name"], e["lease"]) for e in events] == \
+        [("granted", "web", grant["lease"]), ("released", "web", grant["lease"])], events
+'
+	assert_success
+	run varlinkctl --json=short call "$DRI_BROKER_SOCKET" io.dri.Broker.Watch '{"last": 1}'
+	assert_success
+	assert_json "$output" '.events | map(.event) == ["released"]'
 }
 
 @test "python3-varlink: errors are those of the interface" {
