@@ -49,7 +49,7 @@ restart_broker ()
 
 @test "dri.share is a ceiling, also for a container that is alone; without it nobody is held" {
 	work free 2000 0
-	wait_until 20 uses free '. > 0.7'
+	wait_until 20 uses free '. > 0.5'
 	state_is free active
 	docker rm --force free >/dev/null
 	work held 2000 0 --label dri.share=30%
@@ -61,12 +61,11 @@ restart_broker ()
 
 @test "batch gives way to realtime on a busy engine, goes on in what is left, and is let go when alone" {
 	local before
-	configure '{"throttle": {"threshold": 50, "target": 60}}' # an engine that is played is less busy when the machine is
 	work hog 4000 0 --label dri.class=batch
-	wait_until 20 uses hog '. > 0.6'
+	wait_until 20 uses hog '. > 0.5'
 	state_is hog active
 	work eye 4000 8000 --label dri.class=realtime
-	wait_until 20 state_is hog throttled
+	wait_until 30 state_is hog throttled
 	before=$(had hog)
 	wait_until 20 goes_on hog "$before"
 	state_is eye active
@@ -132,7 +131,7 @@ restart_broker ()
 @test "the configuration can turn it off" {
 	configure '{"throttle": false}'
 	work held 2000 0 --label dri.share=5%
-	wait_until 20 uses held '. > 0.6'
+	wait_until 20 uses held '. > 0.5'
 	state_is held unheld
 	is_thawed held
 }
