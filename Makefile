@@ -41,23 +41,23 @@ PKGS := jansson libcap libdrm libseccomp libsystemd smartcols yaml-0.1
 
 # What every program is made of, and what each adds. The doors are static: nothing of a container, and no library
 # path, can get into them, and they start in half the time.
-BASE    := oci/error.c oci/file.c oci/document.c oci/config.c oci/nearest.c oci/request.c oci/require.c oci/container.c oci/grant.c oci/writer.c
+BASE    := oci/error.c oci/below.c oci/file.c oci/document.c oci/config.c oci/nearest.c oci/request.c oci/request_value.c oci/require.c oci/container.c oci/grant.c oci/writer.c
 CLIENT  := broker/client.c broker/message.c broker/passing.c
 # A door that reads a container's config.json, and edits it.
-DOOR    := oci/door.c oci/apply.c oci/cdi.c oci/engine.c oci/engine_cri.c oci/engine_docker.c oci/glance.c oci/image.c oci/podman.c oci/program.c oci/sources.c oci/spec.c oci/words.c
+DOOR    := oci/door.c oci/apply.c oci/apply_hooks.c oci/cdi.c oci/engine.c oci/engine_cri.c oci/engine_docker.c oci/glance.c oci/image.c oci/podman.c oci/program.c oci/sources.c oci/spec.c oci/words.c
 RUNTIME := oci/runtime.c oci/cmdline.c oci/log.c oci/running.c oci/supervise.c
 # What finds out whether a container can use its GPU.
-GATE    := hook/boxed.c hook/confine.c hook/gate.c hook/gate_child.c hook/gate_vaapi.c hook/gate_vainfo.c hook/kernel_log.c hook/phase.c \
+GATE    := hook/boxed.c hook/confine.c hook/gate.c hook/gate_child.c hook/gate_nodes.c hook/gate_vaapi.c hook/gate_vainfo.c hook/kernel_log.c hook/phase.c \
            hook/expect.c broker/abilities.c broker/codecs.c hook/probe_drm.c hook/probe_report.c hook/probe_run.c hook/readiness.c hook/sight.c hook/va_places.c hook/vainfo.c
 # What puts a grant into effect on a container that is there already.
 ATTACH  := hook/ask.c hook/attach.c hook/cgroup.c hook/device_cgroup.c hook/inject.c hook/node.c hook/workload.c $(GATE)
 HOOK    := hook/hook.c hook/alone.c hook/lxc.c hook/precreate.c hook/state.c hook/tell.c oci/cmdline.c oci/log.c $(ATTACH)
-BROKER  := broker/broker.c broker/abilities.c broker/admission.c broker/alarm.c broker/arbiter.c broker/child.c broker/codecs.c broker/docker.c broker/drm_files.c broker/fdinfo.c broker/figures.c broker/fitness.c broker/follow.c broker/freezer.c broker/gauge.c broker/governor.c broker/governor_share.c broker/governor_slices.c broker/gpu.c broker/homes.c \
+BROKER  := broker/broker.c broker/abilities.c broker/activation.c broker/admission.c broker/alarm.c broker/arbiter.c broker/child.c broker/codecs.c broker/connection.c broker/docker.c broker/drm_files.c broker/drm_memory.c broker/fdinfo.c broker/figures.c broker/fitness.c broker/follow.c broker/freezer.c broker/gauge.c broker/governor.c broker/governor_share.c broker/governor_slices.c broker/gpu.c broker/homes.c \
            broker/hotplug.c broker/idmap.c broker/interface.c \
            broker/journal.c broker/layout.c broker/lease.c broker/leasedir.c broker/leasing.c broker/message.c \
-           broker/meter.c broker/events.c broker/herald.c broker/revocation.c broker/methods.c broker/methods_events.c broker/methods_lease.c broker/methods_release.c broker/methods_status.c broker/observer.c broker/occupancy.c broker/overview.c broker/passing.c broker/peer.c broker/placement.c broker/policy.c broker/policy_journal.c broker/policy_parse.c broker/prober.c broker/prober_child.c broker/probing.c broker/process.c broker/queue.c broker/recovery.c broker/scan.c broker/scope.c \
+           broker/meter.c broker/events.c broker/herald.c broker/revocation.c broker/methods.c broker/methods_events.c broker/methods_lease.c broker/methods_release.c broker/methods_status.c broker/observer.c broker/occupancy.c broker/overview.c broker/passing.c broker/peer.c broker/placement.c broker/policy.c broker/policy_journal.c broker/policy_parse.c broker/prober.c broker/prober_child.c broker/probing.c broker/process.c broker/queue.c broker/record.c broker/recovery.c broker/refusals.c broker/scan.c broker/scope.c \
            broker/server.c broker/simulate.c broker/subject.c broker/throttle.c broker/turns.c broker/usage.c broker/verdicts.c broker/warden.c hook/cgroup.c hook/device_cgroup.c oci/program.c
-DRICTL  := $(wildcard broker/drictl/*.c broker/doctor/*.c broker/install/*.c) broker/drm_files.c broker/fdinfo.c broker/figures.c broker/idmap.c broker/usage.c \
+DRICTL  := $(wildcard broker/drictl/*.c broker/doctor/*.c broker/install/*.c) broker/drm_files.c broker/drm_memory.c broker/fdinfo.c broker/figures.c broker/idmap.c broker/process.c broker/usage.c \
            oci/cdi_rules.c oci/cdi_schema.c oci/cdi_spec.c $(ATTACH)
 # dri-probe is dynamic, since it loads libva, but needs the C library only: it runs inside containers, with theirs.
 PROBE   := hook/probe.c hook/boxed.c hook/confine.c hook/probe_drm.c hook/probe_glibc.c hook/probe_inside.c hook/probe_report.c hook/probe_run.c \
@@ -103,7 +103,7 @@ DEB_DEPS   := build-essential debhelper
 DEMO_DEPS  := $(BUILD_DEPS) busybox-static jq util-linux mount procps \
               $(if $(shell sh -c 'command -v runc || command -v crun'),,runc)
 CHECK_DEPS := $(DEMO_DEPS) $(if $(shell sh -c 'command -v runc'),,runc) crun bats mmdebstrap libcmocka-dev musl-tools python3 python3-yaml python3-prometheus-client zsh fish systemd strace lsof tmux \
-              $(DEB_DEPS) lintian intel-media-va-driver i965-va-driver mesa-va-drivers
+              $(DEB_DEPS) lintian intel-media-va-driver i965-va-driver mesa-va-drivers intel-gpu-tools
 VM_DEPS    := $(BUILD_DEPS) $(DEB_DEPS) qemu-system-x86 mmdebstrap e2fsprogs bats jq python3 util-linux
 LINT_DEPS  := clang clang-format clang-tidy cppcheck shellcheck libcmocka-dev
 
@@ -199,7 +199,7 @@ FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(FUZZERS:%=$(BUILD)/tests/%)
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PKGS) cmocka)
 # A VA driver, and a render node for it: what a machine without GPU lets be tested of dri-probe.
-FIXTURES := $(BUILD)/tests/promtool $(BUILD)/tests/va_driver.so $(BUILD)/tests/drm_preload.so $(BUILD)/tests/va-image $(BUILD)/tests/vainfo-musl $(BUILD)/tests/old-libc.so $(BUILD)/tests/memlock_preload.so $(BUILD)/tests/crash_preload.so $(BUILD)/tests/gpu_player \
+FIXTURES := $(BUILD)/tests/va_driver.so $(BUILD)/tests/drm_preload.so $(BUILD)/tests/va-image $(BUILD)/tests/vainfo-musl $(BUILD)/tests/old-libc.so $(BUILD)/tests/memlock_preload.so $(BUILD)/tests/crash_preload.so $(BUILD)/tests/gpu_top_preload.so $(BUILD)/tests/gpu_player \
             $(BUILD)/tests/intruder.so $(BUILD)/tests/hostile
 
 $(BUILD)/libdri.a: $(call objects,$(MODULES))
@@ -208,12 +208,14 @@ $(BUILD)/libdri.a: $(call objects,$(MODULES))
 
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/libdri.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(TEST_LIBS)
+	$(CC) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 $(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libdri.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(TEST_LIBS)
 
 $(BUILD)/tests/test_probe_drm: $(BUILD)/obj/tests/fixtures/drm_player.o
+GPU_MODEL := $(call objects,$(addprefix tests/unit/,gpu_model.c gpu_scenarios.c))
+$(filter $(BUILD)/tests/test_governor%,$(UNITS)): $(GPU_MODEL)
 $(BUILD)/tests/drm_preload.so: tests/fixtures/drm_player.c
 $(BUILD)/tests/%.so: tests/fixtures/%.c tests/fixtures/drm_player.h
 	@mkdir -p $(@D)
@@ -265,7 +267,7 @@ $(BUILD)/tests/bench_wrapper: $(BUILD)/obj/tests/bench/wrapper.o
 	$(call bench_link,-pie)
 $(BUILD)/tests/bench_compare: $(BUILD)/obj/tests/bench/compare.o
 	$(call bench_link,-pie,-lm)
-$(BUILD)/tests/bench_governor: $(BUILD)/obj/tests/bench/governor.o $(BUILD)/libdri.a
+$(BUILD)/tests/bench_governor: $(BUILD)/obj/tests/bench/governor.o $(GPU_MODEL) $(BUILD)/libdri.a
 	$(call bench_link,-pie,$(TEST_LIBS))
 $(BUILD)/tests/bench_decision: $(call objects,$(addprefix tests/bench/,decision.c exchange.c)) $(BUILD)/libdri.a
 	$(call bench_link,-pie,$(TEST_LIBS))
@@ -297,7 +299,7 @@ ANY_LAYOUT    := $(patsubst %,tests/engine-host/%.bats,containerd docker-errors 
 
 check:  ## unit, integration and engine tests; SANITIZE=1 with ASan and UBSan (in a BUILD of its own)
 	$(MAKE) deps
-	$(MAKE) tests man deb
+	$(MAKE) tests man deb $(BUILD)/tests/promtool
 	@tests/engine-host/build >/dev/null
 	@BUILD=$(abspath $(BUILD)) tests/check \
 	    $(foreach t,$(UNITS),'CMOCKA_MESSAGE_OUTPUT=TAP $(t)') \

@@ -42,6 +42,7 @@ judge_waiter (struct leasing *l, struct waiter *w)
     } else if (w->kind == WAITER_CLIENT) {
         refused = queue_take (&l->queue, w);
         leasing_refuse (l, refused.client, &refused.order, err.message);
+        turns_settled (l, &refused);
     }
 }
 

@@ -36,28 +36,6 @@ struct view {
     struct occupancy usage;
 };
 
-static uint32_t
-present (const struct gpus *gpus)
-{
-    uint32_t set = 0;
-
-    for (unsigned i = 0; i < GPUS_MAX; i++)
-        if (gpus->table[i].state == GPU_PRESENT)
-            set |= 1U << i;
-    return set;
-}
-
-static uint32_t
-matching (const struct gpus *gpus, uint32_t among, const struct selector *selector)
-{
-    uint32_t set = 0;
-
-    for (unsigned i = 0; i < GPUS_MAX; i++)
-        if ((among & (1U << i)) && gpu_matches (&gpus->table[i], selector))
-            set |= 1U << i;
-    return set;
-}
-
 static bool
 wants_all (const struct request *req)
 {
@@ -75,7 +53,7 @@ wanted (const struct gpus *gpus, const struct request *req, uint32_t among)
     if (wants_all (req))
         return among;
     for (unsigned i = 0; i < req->n_selectors; i++)
-        set |= matching (gpus, among, &req->selectors[i]);
+        set |= gpus_matching (gpus, among, &req->selectors[i]);
     return set;
 }
 
@@ -128,7 +106,7 @@ is_forbidden (const struct view *v)
         const struct selector *selector = &req->selectors[i];
 
         if ((selector->kind != SELECT_NAME && selector->kind != SELECT_PCI && selector->kind != SELECT_NODE)
-            || !matching (v->gpus, present (v->gpus), selector))
+            || !gpus_matching (v->gpus, gpus_present (v->gpus), selector))
             return false;
     }
     return true;
@@ -157,8 +135,8 @@ say_absent (const struct view *v, struct decision *out)
     const char *words = req->text[KEY_GPU][0] ? req->text[KEY_GPU] : "any";
     char names[96];
 
-    gpus_names (v->gpus, present (v->gpus), names, sizeof names);
-    if (wanted (v->gpus, req, present (v->gpus)))
+    gpus_names (v->gpus, gpus_present (v->gpus), names, sizeof names);
+    if (wanted (v->gpus, req, gpus_present (v->gpus)))
         say_forbidden (v, words, out);
     else if (names[0])
         decide (out, VERDICT_WAIT, "no GPU fits dri.gpu \"%.60s\"; there is %s (drictl devices)", words,
@@ -264,7 +242,7 @@ take_one (const struct view *v, uint32_t among, const char *words, struct decisi
 
     for (unsigned i = 0; i < req->n_selectors; i++) {
         uint32_t set = occupancy_roomy (&v->usage, v->gpus, req,
-                                        matching (v->gpus, among & ~v->q->reserved, &req->selectors[i]));
+                                        gpus_matching (v->gpus, among & ~v->q->reserved, &req->selectors[i]));
         unsigned gpu = placement_choose (v->gpus, &v->usage, v->q, set);
         char figures[96];
 
@@ -325,7 +303,7 @@ arbiter_decide (const struct gpus *gpus, const struct leases *leases, const stru
     struct view v = {.gpus = gpus, .leases = leases, .q = q};
 
     memset (out, 0, sizeof *out);
-    out->candidates = wanted (gpus, q->req, present (gpus) & policy_gpus (q->policy, gpus));
+    out->candidates = wanted (gpus, q->req, gpus_present (gpus) & policy_gpus (q->policy, gpus));
     if (out->candidates == 0) {
         say_absent (&v, out);
         return;

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,8 @@ struct broker {
     struct hotplug hotplug;
 };
 
+enum { TRIM_THRESHOLD = 128 << 10 }; /* glibc's own */
+
 /* The tables are large and of fixed size: memory is bounded by construction.  */
 static struct broker broker;
 
@@ -104,6 +107,7 @@ reload (void *userdata, struct error *err)
     }
     b->policy.n = policy.n;
     memcpy (b->policy.rules, policy.rules, policy.n * sizeof policy.rules[0]);
+    throttle_configure (&b->throttle);
     prober_follow (&b->prober);
     leasing_policy_changed (&b->leasing);
     return 0;
@@ -381,6 +385,8 @@ main (int argc, char **argv)
 
     if (code != 0)
         return code;
+    /* Else one large reply raises it, and the room of later ones is kept for good.  */
+    (void) mallopt (M_TRIM_THRESHOLD, TRIM_THRESHOLD);
     if (config_load_policy (&broker.config, policy_parse, &broker.policy, &err) < 0
         || start (&broker, lease_root, &err) < 0) {
         (void) fprintf (stderr, "dri-broker: %s\n", err.message);
@@ -390,6 +396,7 @@ main (int argc, char **argv)
     (void) sd_notify (0, "READY=1");
     code = sd_event_loop (broker.event);
     (void) sd_notify (0, "STOPPING=1");
+    broker.leasing.stopping = true;
     server_finish (&broker.server);
     hotplug_stop (&broker.hotplug);
     throttle_finish (&broker.throttle);

@@ -28,8 +28,10 @@ unreachable (int status, const char *what, struct error *err)
         next = "; is it running? systemctl start dri-broker.socket";
     else if (status == EACCES || status == EPERM)
         next = "; only root (sudo) and the group dri-broker may talk to it";
-    else if (status == ETIMEDOUT || status == EAGAIN || status == ECONNRESET)
+    else if (status == ETIMEDOUT || status == EAGAIN)
         next = "; what is it doing? journalctl -u dri-broker";
+    else if (status == ECONNRESET)
+        next = "; try again, journalctl -u dri-broker tells why";
     error_set (err, 0, "the broker at %s %s: %s%s", config_socket (), what, strerror (status), next);
     err->status = status;
     return CLIENT_UNREACHABLE;
@@ -196,7 +198,9 @@ exchange (struct client *client, const char *method, json_t *parameters, unsigne
     if (call && (send_all (client->fd, call, len) == 0 || errno == EPIPE))
         text = receive (client->fd, clock_ms () + timeout_ms, &len, passed);
     if (!text)
-        return unreachable (errno, "does not answer", err);
+        return unreachable (
+            errno, errno == ECONNRESET ? "was stopped, or has ended, before it answered" : "does not answer",
+            err);
     return read_reply (text, len, reply, err);
 }
 

@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "../oci/cleanup.h"
+#include "drm_memory.h"
 
 enum { DRM_MAJOR = 226 };
 
@@ -39,56 +41,101 @@ is_fixture (int fds, const char *number, const struct statx *st)
     return n > (ssize_t) len && memcmp (path + n - len, suffix, len) == 0;
 }
 
-static void
+/* Is it of a DRM device?  */
+static bool
 look_at_file (struct drm_files *look, const char *pid, int fds, const char *number)
 {
     struct statx st;
     char info[40];
 
     if (statx (fds, number, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) < 0)
-        return;
+        return false;
     if (S_ISCHR (st.stx_mode) && look->device)
         look->device (look->userdata, pid, st.stx_rdev_major, st.stx_rdev_minor);
     if (S_ISCHR (st.stx_mode) && st.stx_rdev_major == DRM_MAJOR) {
         (void) snprintf (info, sizeof info, "../fdinfo/%.20s", number);
         read_client (look, fds, info);
-    } else if (look->simulated && is_fixture (fds, number, &st)) {
-        read_client (look, fds, number);
+        return true;
     }
+    if (!look->simulated || !is_fixture (fds, number, &st))
+        return false;
+    read_client (look, fds, number);
+    return true;
 }
 
-static DIR *
-open_files (struct drm_files *look, const char *pid)
+/* False: one of them is no DRM device any more.  */
+static bool
+look_again (struct drm_files *look, const char *pid, const struct drm_process *known)
 {
+    char number[16];
+
+    for (unsigned i = 0; i < known->n; i++) {
+        (void) snprintf (number, sizeof number, "%d", known->files[i]);
+        if (!look_at_file (look, pid, known->fds, number))
+            return false;
+    }
+    return true;
+}
+
+/* Returns how many there are; -1: that was not all of them.  */
+static int
+look_at_files (struct drm_files *look, const char *pid, struct drm_process *seen)
+{
+    _Alignas(struct dirent64) char entries[8192];
+    int files = 0;
+    ssize_t n;
+
+    while ((n = getdents64 (seen->fds, entries, sizeof entries)) > 0)
+        for (const char *at = entries; at < entries + n;) {
+            const struct dirent64 *entry = (const struct dirent64 *) (const void *) at;
+
+            at += entry->d_reclen;
+            if (entry->d_name[0] == '.')
+                continue;
+            if (look->left == 0) {
+                look->more = true;
+                return -1;
+            }
+            look->left--;
+            files++;
+            if (!look_at_file (look, pid, seen->fds, entry->d_name))
+                continue;
+            if (seen->n == countof (seen->files))
+                seen->open = 0; /* too many to remember */
+            else
+                seen->files[seen->n++] = (int) strtol (entry->d_name, NULL, 10);
+        }
+    return n == 0 ? files : -1;
+}
+
+static void
+look_at_whole (struct drm_files *look, const char *pid)
+{
+    struct drm_process seen = {.pid = (int) strtol (pid, NULL, 10)};
+    struct stat st;
     char path[32];
-    int fd;
-    DIR *fds;
 
     (void) snprintf (path, sizeof path, "%.20s/fd", pid);
-    fd = openat (look->proc, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    look->denied |= fd < 0 && (errno == EACCES || errno == EPERM);
-    fds = fd < 0 ? NULL : fdopendir (fd);
-    if (!fds && fd >= 0)
-        (void) close (fd);
-    return fds;
+    seen.fds = openat (look->proc, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    look->denied |= seen.fds < 0 && (errno == EACCES || errno == EPERM);
+    if (seen.fds < 0)
+        return;
+    seen.open = look->memory && fstat (seen.fds, &st) == 0 ? st.st_size : 0;
+    /* One that is being opened has a number, and is counted, but is not there yet.  */
+    if (look_at_files (look, pid, &seen) != seen.open)
+        seen.open = 0;
+    if (look->memory)
+        drm_memory_keep (look->memory, &seen);
+    else
+        (void) close (seen.fds);
 }
 
 void
 drm_files_look_at (struct drm_files *look, const char *pid)
 {
-    DIR *fds = open_files (look, pid);
+    const struct drm_process *known =
+        look->memory && !look->device ? drm_memory_find (look->memory, (int) strtol (pid, NULL, 10)) : NULL;
 
-    if (!fds)
-        return;
-    for (const struct dirent *entry; (entry = readdir (fds));) {
-        if (entry->d_name[0] == '.')
-            continue;
-        if (look->left == 0) {
-            look->more = true;
-            break;
-        }
-        look->left--;
-        look_at_file (look, pid, dirfd (fds), entry->d_name);
-    }
-    (void) closedir (fds);
+    if (!known || !look_again (look, pid, known))
+        look_at_whole (look, pid);
 }

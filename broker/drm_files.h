@@ -7,14 +7,18 @@
 
 #include "fdinfo.h"
 
+struct drm_memory;
+
 struct drm_files {
-    int proc;       /* a folder: /proc */
+    int proc;                  /* a folder: /proc */
+    struct drm_memory *memory; /* NULL: each process is looked at whole */
     bool simulated; /* an open file NAME.fdinfo stands in for a DRM device: what it holds is its fdinfo */
     unsigned left;  /* so many more files are looked at */
     bool more;      /* there were more */
     bool denied;    /* a process did not let itself be looked at */
     void (*found) (void *userdata, const struct fdinfo *info);
-    /* For each character device that is open, of whatever kind; NULL: not asked for.  */
+    /* For each character device that is open, of whatever kind; NULL: not asked for. To have them all, each
+     * process is looked at whole.  */
     void (*device) (void *userdata, const char *pid, unsigned device_major, unsigned device_minor);
     void *userdata;
 };

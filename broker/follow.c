@@ -20,10 +20,7 @@ follow_layout (struct leasing *l, const struct lease *lease)
 static bool
 is_whole (const struct leasing *l, const struct lease *lease)
 {
-    for (unsigned i = 0; i < GPUS_MAX; i++)
-        if ((lease->gpus & (1U << i)) && l->gpus->table[i].state != GPU_PRESENT)
-            return false;
-    return true;
+    return (lease->gpus & ~gpus_present (l->gpus)) == 0;
 }
 
 bool
@@ -60,7 +57,10 @@ set_filter (struct leasing *l, struct lease *lease, const struct layout *layout)
         return;
     for (unsigned i = 0; i < n; i++)
         devices[i] = (struct device_number){layout->nodes[i].node.major, layout->nodes[i].node.minor};
-    lease->shut = warden_set_drm (l->warden, lease->cgroup, devices, n, &err) < 0;
+    lease->shut = (lease->state == LEASE_REVOKED && !lease->detached
+                       ? warden_shut_drm (l->warden, lease->cgroup, &err)
+                       : warden_set_drm (l->warden, lease->cgroup, devices, n, &err))
+                  < 0;
     if (lease->shut)
         (void) fprintf (
             stderr,

@@ -224,6 +224,28 @@ gpus_expect (struct gpus *gpus, const char *bus)
     return (int) (place - gpus->table);
 }
 
+uint32_t
+gpus_present (const struct gpus *gpus)
+{
+    uint32_t set = 0;
+
+    for (unsigned i = 0; i < GPUS_MAX; i++)
+        if (gpus->table[i].state == GPU_PRESENT)
+            set |= 1U << i;
+    return set;
+}
+
+uint32_t
+gpus_matching (const struct gpus *gpus, uint32_t among, const struct selector *selector)
+{
+    uint32_t set = 0;
+
+    for (unsigned i = 0; i < GPUS_MAX; i++)
+        if ((among & (1U << i)) && gpu_matches (&gpus->table[i], selector))
+            set |= 1U << i;
+    return set;
+}
+
 int
 gpus_update (struct gpus *gpus, const struct config *config, const struct gpu *found, size_t n,
              struct error *err)

@@ -87,6 +87,11 @@ int gpus_update (struct gpus *gpus, const struct config *config, const struct gp
  * -1 where the table is full.  */
 int gpus_expect (struct gpus *gpus, const char *bus);
 
+/* Those that are here now, as a bit set of indexes.  */
+uint32_t gpus_present (const struct gpus *gpus);
+/* Those of such a set that fit the selector.  */
+uint32_t gpus_matching (const struct gpus *gpus, uint32_t among, const struct selector *selector);
+
 enum { GPU_IDENTITY_MAX = 240 };
 
 /* Which device it is, under which numbers, and by which build of which driver, since which binding: what was

@@ -40,6 +40,14 @@ journal_read (const char *path, void (*record) (void *userdata, json_t *record),
     }
 }
 
+void
+journal_text (char *out, size_t size, const json_t *record, const char *member)
+{
+    const char *text = json_string_value (json_object_get (record, member));
+
+    (void) snprintf (out, size, "%s", text ? text : "");
+}
+
 static int
 append_line (struct journal *journal, const char *text, size_t len, struct error *err)
 {

@@ -29,6 +29,9 @@ int journal_start (struct journal *journal, const char *path,
                    int (*write) (void *userdata, struct journal *journal, struct error *err), void *userdata,
                    struct error *err);
 
+/* A text of a record, copied; cut where it is too long, "" where there is none.  */
+void journal_text (char *out, size_t size, const json_t *record, const char *member);
+
 /* Appends one record, which is stolen. On failure the file is as before.  */
 int journal_append (struct journal *journal, json_t *record, struct error *err);
 /* The same for one that is text already: a JSON object on one line, without its newline.  */

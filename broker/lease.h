@@ -43,6 +43,7 @@ struct lease {
     char id[33];
     struct order order;
     uint32_t gpus;                 /* bit set of indexes into gpus.table */
+    bool detached;                 /* root takes it away, and may attach another */
     bool shut;                     /* its device filter could not be made to follow: it opens nothing */
     bool lost;                     /* one of them is gone, and its nodes with it */
     int64_t since;                 /* seconds since the epoch */

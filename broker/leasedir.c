@@ -306,8 +306,7 @@ leasedir_sweep (const struct leasedir *dir, bool (*keep) (void *userdata, const 
     if (!entries)
         return;
     for (entry = readdir (entries); entry; entry = readdir (entries))
-        if (strlen (entry->d_name) == 32 && strspn (entry->d_name, "0123456789abcdef") == 32
-            && !keep (userdata, entry->d_name))
+        if (lease_id_valid (entry->d_name) && !keep (userdata, entry->d_name))
             leasedir_remove (dir, entry->d_name, NULL);
     (void) closedir (entries);
 }

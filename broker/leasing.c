@@ -14,6 +14,7 @@
 #include "gauge.h"
 #include "meter.h"
 #include "process.h"
+#include "record.h"
 #include "recovery.h"
 #include "revocation.h"
 #include "throttle.h"
@@ -23,6 +24,30 @@ static const void **
 holder_of (struct leasing *l, const struct lease *lease)
 {
     return &l->holders[lease - l->leases.table];
+}
+
+const void *
+leasing_holder (const struct leasing *l, const struct lease *lease)
+{
+    return l->holders[lease - l->leases.table];
+}
+
+bool
+leasing_client_holds (const struct leasing *l, const void *client)
+{
+    const struct lease *lease;
+
+    leases_foreach (&l->leases, lease) {
+        if (leasing_holder (l, lease) == client)
+            return true;
+    }
+    return false;
+}
+
+void
+leasing_let_go (struct leasing *l, const struct lease *lease)
+{
+    *holder_of (l, lease) = NULL;
 }
 
 static int
@@ -54,73 +79,6 @@ leasing_note (struct leasing *l, struct writer record)
     return r;
 }
 
-/* --- refusals --- */
-
-static unsigned
-after (unsigned slot)
-{
-    return (slot + 1) % REFUSALS_MAX;
-}
-
-/* The oldest of those that other users than root have, where that is as many as they can; else
- * REFUSALS_MAX.  */
-static unsigned
-oldest_to_spare (const struct leasing *l)
-{
-    unsigned oldest = REFUSALS_MAX, n = 0;
-
-    for (unsigned i = REFUSALS_MAX; i-- > 0;) {
-        unsigned slot = (l->next_refusal + i) % REFUSALS_MAX;
-
-        if (l->refusals[slot].order.parameters && l->refusals[slot].order.owner != 0) {
-            oldest = slot;
-            n++;
-        }
-    }
-    return n < REFUSALS_UNPRIVILEGED_MAX ? REFUSALS_MAX : oldest;
-}
-
-/* The ring is in the order of time: where one in the middle goes, those behind it move up.  */
-static struct refusal *
-new_refusal (struct leasing *l, uid_t owner)
-{
-    unsigned slot = owner != 0 ? oldest_to_spare (l) : REFUSALS_MAX;
-
-    if (slot == REFUSALS_MAX) {
-        slot = l->next_refusal;
-        l->next_refusal = after (slot);
-        order_finish (&l->refusals[slot].order);
-        return &l->refusals[slot];
-    }
-    order_finish (&l->refusals[slot].order);
-    for (; after (slot) != l->next_refusal; slot = after (slot))
-        l->refusals[slot] = l->refusals[after (slot)];
-    return &l->refusals[slot];
-}
-
-/* Takes the order over.  */
-static void
-remember_refusal (struct leasing *l, struct order *order, const char *lease, const char *reason)
-{
-    struct refusal *refusal = new_refusal (l, order->owner);
-
-    refusal->order = *order;
-    order->parameters = NULL;
-    refusal->at = (int64_t) time (NULL);
-    (void) snprintf (refusal->lease, sizeof refusal->lease, "%s", lease);
-    (void) snprintf (refusal->reason, sizeof refusal->reason, "%s", reason);
-    text_clean (refusal->reason); /* it may be cut in the middle of a character */
-}
-
-const struct refusal *
-leasing_find_turned_away (const struct leasing *l, const char *lease)
-{
-    for (unsigned i = 0; i < REFUSALS_MAX; i++)
-        if (l->refusals[i].lease[0] && strcmp (l->refusals[i].lease, lease) == 0)
-            return &l->refusals[i];
-    return NULL;
-}
-
 /* --- release --- */
 
 static void
@@ -139,7 +97,7 @@ drop (struct leasing *l, struct lease *lease)
     meter_forget (l->meter, lease);
     revocation_forget (l->revocation, lease);
     throttle_dismiss (l->throttle, lease);
-    *holder_of (l, lease) = NULL;
+    leasing_let_go (l, lease);
     lease_drop (&l->leases, lease);
 }
 
@@ -154,7 +112,7 @@ void
 leasing_release (struct leasing *l, struct lease *lease, const char *why)
 {
     struct layout *layout = follow_layout (l, lease);
-    struct writer record = recovery_release_record (lease);
+    struct writer record = record_release (lease);
     /* A user may have kept a node, and no device filter is in the way: his are closed, each by what it is. */
     const bool is_users = lease->order.owner != 0;
     char id[sizeof lease->id];
@@ -168,7 +126,7 @@ leasing_release (struct leasing *l, struct lease *lease, const char *why)
         order.parameters = strdup (order.parameters);
         if (order.parameters && !turns_put_off (l, &order, lease->verdict, true))
             order_finish (&order);
-        remember_refusal (l, &lease->order, lease->id, lease->verdict);
+        refusals_add (l, &lease->order, lease->id, lease->verdict);
     }
     drop (l, lease);
     /* After the drop: a journal that is rewritten now must not have the lease anew. Before the directory
@@ -198,16 +156,22 @@ on_exit_of (sd_event_source *source, int fd, uint32_t revents, void *userdata)
 /* --- grant --- */
 
 void
+leasing_learn_home (struct leasing *l, const struct lease *lease)
+{
+    const bool one = lease->gpus && !(lease->gpus & (lease->gpus - 1));
+
+    if (one && placement_is_a_choice (l->gpus))
+        homes_learn (&l->homes, lease->order.owner, &lease->order.container,
+                     (unsigned) __builtin_ctz (lease->gpus));
+}
+
+void
 leasing_place (struct leasing *l, struct lease *lease, const struct decision *decision)
 {
-    const bool one = decision->gpus && !(decision->gpus & (decision->gpus - 1));
-
     lease->gpus = decision->gpus;
     (void) snprintf (lease->decision, sizeof lease->decision, "%s", decision->reason);
     (void) snprintf (lease->others, sizeof lease->others, "%s", decision->others);
-    if (one && placement_is_a_choice (l->gpus))
-        homes_learn (&l->homes, lease->order.owner, &lease->order.container,
-                     (unsigned) __builtin_ctz (decision->gpus));
+    leasing_learn_home (l, lease);
 }
 
 /* Journal, directory, in this order. On failure nothing is left and the order is still the caller's.  */
@@ -222,10 +186,10 @@ make_lease (struct leasing *l, struct lease *lease, const struct order *order,
     leasing_place (l, lease, decision);
     lease->since = (int64_t) time (NULL);
     lease->expires = alarm_now () + (uint64_t) l->config->activate_timeout_ms * 1000;
-    if (journal_append_text (&l->journal, recovery_grant_record (lease, l->gpus), err) < 0)
+    if (journal_append_text (&l->journal, record_grant (lease, l->gpus), err) < 0)
         return -1;
     if (leasedir_make (&l->dir, lease->id, layout, err) < 0) {
-        (void) leasing_note (l, recovery_release_record (lease));
+        (void) leasing_note (l, record_release (lease));
         return -1;
     }
     return 0;
@@ -236,7 +200,7 @@ leasing_refuse (struct leasing *l, void *client, struct order *order, const char
 {
     herald_order (l, EVENT_REFUSED, order, reason);
     l->answer (l->userdata, client, NULL, reason);
-    remember_refusal (l, order, "", reason);
+    refusals_add (l, order, "", reason);
 }
 
 /* What the door needs of the rule that counts.  */
@@ -299,30 +263,15 @@ leasing_grant (struct leasing *l, void *client, struct order *order, bool detach
     l->answer (l->userdata, client, &granted, NULL);
 }
 
-bool
-leasing_client_holds (const struct leasing *l, const void *client)
-{
-    const struct lease *lease;
-
-    leases_foreach (&l->leases, lease) {
-        if (l->holders[lease - l->leases.table] == client)
-            return true;
-    }
-    return false;
-}
-
-const void *
-leasing_holder (const struct leasing *l, const struct lease *lease)
-{
-    return l->holders[lease - l->leases.table];
-}
-
 void
 leasing_client_gone (struct leasing *l, const void *client)
 {
-    bool waited = turns_client_gone (l, client);
     unsigned i = 0;
+    bool waited;
 
+    if (l->stopping)
+        return;
+    waited = turns_client_gone (l, client);
     while (i < l->leases.n) {
         struct lease *lease = &l->leases.table[l->leases.order[i]];
 
@@ -375,7 +324,7 @@ on_alarm (void *userdata, uint64_t now)
     return next == 0 || (turn != 0 && turn < next) ? turn : next;
 }
 
-/* --- a container takes its grant up --- */
+/* --- the process of a lease --- */
 
 int
 leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err)
@@ -395,86 +344,6 @@ leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start
     lease->pid = pid;
     lease->start = start;
     return 0;
-}
-
-/* A container may be in a group that is not its own (podman run --cgroups=disabled): engines name theirs
- * after the container.  */
-static bool
-is_of (const char *cgroup, const struct container *container)
-{
-    return container->id[0] && strstr (cgroup, container->id);
-}
-
-/* The container of another user than root has no device filter of its own, since setting one takes
- * CAP_SYS_ADMIN of the host. Nor can it make nodes: its directory is all that it has.  */
-static void
-find_cgroups (struct lease *lease)
-{
-    const struct container *container = &lease->order.container;
-    struct error err;
-
-    lease->cgroup[0] = lease->freezer[0] = '\0';
-    if (lease->order.owner != 0)
-        return;
-    if (cgroup_of (lease->pid, "freezer", lease->freezer, sizeof lease->freezer, &err) < 0
-        || !is_of (lease->freezer, container))
-        lease->freezer[0] = '\0';
-    if (cgroup_of (lease->pid, "devices", lease->cgroup, sizeof lease->cgroup, &err) == 0)
-        return;
-    (void) fprintf (stderr, "container %s: %s\n", container_label (container), err.message);
-    /* One that cannot be opened: a filter that has to change later is then known not to.  */
-    (void) snprintf (lease->cgroup, sizeof lease->cgroup, "..");
-}
-
-int
-leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err)
-{
-    const struct lease *revoked =
-        lease->state == LEASE_REVOKED ? lease : revocation_find (l, &lease->order, pid);
-
-    if (revoked)
-        return error_set (err, 0, "it has to be started anew: %s", revoked->decision);
-    if (leasing_watch (l, lease, pid, start, err) < 0)
-        return -1;
-    lease->state = lease->gpus ? LEASE_ACTIVE : LEASE_WITHOUT;
-    meter_begin (l->meter, lease);
-    l->some_without |= lease->gpus == 0;
-    *holder_of (l, lease) = NULL;
-    find_cgroups (lease);
-    /* What config.json allows is of the time of the grant.  */
-    if (lease->moved)
-        follow_gpus (l, lease);
-    if (journal_append_text (&l->journal, recovery_activate_record (lease), err) < 0)
-        return -1;
-    turns_started (l, lease);
-    throttle_admit (l->throttle, lease);
-    gauge_follow (l->gauge);
-    herald_lease (l, EVENT_ACTIVATED, lease, NULL);
-    return 0;
-}
-
-void
-leasing_report (struct leasing *l, struct lease *lease, enum request_ready level, bool ok, const char *reason)
-{
-    if (lease->state == LEASE_REVOKED)
-        return;
-    lease->level = level;
-    lease->ready = ok;
-    (void) snprintf (lease->verdict, sizeof lease->verdict, "%s", reason);
-    text_clean (lease->verdict);
-    herald_lease (l, ok ? EVENT_READY : EVENT_NOT_READY, lease, lease->verdict);
-    if (!ok && lease->order.request.on_failure == FAILURE_START_WITHOUT) {
-        lease->gpus = 0;
-        lease->state = LEASE_WITHOUT;
-        (void) snprintf (lease->decision, sizeof lease->decision, "%s", reason);
-        text_clean (lease->decision);
-    }
-    /* Before its device filter: the next broker would not know that it has to be set again.  */
-    (void) leasing_note (l, recovery_report_record (lease));
-    if (lease->gpus == 0) {
-        follow_gpus (l, lease);
-        turns_run (l);
-    }
 }
 
 static void

@@ -21,22 +21,13 @@
 #include "lease.h"
 #include "leasedir.h"
 #include "queue.h"
+#include "refusals.h"
 #include "warden.h"
 
 struct gauge;
 struct meter;
 struct revocation;
 struct throttle;
-
-enum { REFUSALS_MAX = 32, REFUSALS_UNPRIVILEGED_MAX = 8 };
-
-/* A container that got nothing, or that the gate turned away; remembered for Explain and for the door.  */
-struct refusal {
-    struct order order;
-    char lease[33]; /* "" where it had none */
-    int64_t at;
-    char reason[sizeof ((struct lease *) 0)->verdict];
-};
 
 struct leasing {
     sd_event *event;
@@ -49,6 +40,7 @@ struct leasing {
     bool some_parked;
     bool some_without;                     /* a container runs without its GPU, perhaps */
     bool some_revoked;                     /* one from which it was taken away, perhaps */
+    bool stopping;                         /* who is cut off now has not gone: the broker goes */
     struct refusal refusals[REFUSALS_MAX]; /* a ring */
     unsigned next_refusal;
     struct leasedir dir;
@@ -70,7 +62,7 @@ struct leasing {
  * gauge, revocation, answer and userdata.  */
 int leasing_start (struct leasing *l, sd_event *event, const char *lease_root, const char *journal,
                    struct error *err);
-/* Leases outlive the broker: nothing is released.  */
+/* Leases outlive the broker: nothing is released. stopping is set by then.  */
 void leasing_finish (struct leasing *l);
 
 void leasing_client_gone (struct leasing *l, const void *client);
@@ -79,25 +71,22 @@ void leasing_client_gone (struct leasing *l, const void *client);
  * that may start so. Takes the order over. Detached: nobody's end ends the grant, only its expiry.  */
 void leasing_grant (struct leasing *l, void *client, struct order *order, bool detached,
                     const struct decision *decision);
-/* The GPUs of the lease are those of the decision, which is remembered for the next start of its container.
- */
+/* The GPUs of the lease are those of the decision; its home is learned.  */
 void leasing_place (struct leasing *l, struct lease *lease, const struct decision *decision);
+/* Where it has one GPU, and there are others, that is remembered for the next start of its container.  */
+void leasing_learn_home (struct leasing *l, const struct lease *lease);
 /* Answers with a refusal and remembers it. Takes the order over.  */
 void leasing_refuse (struct leasing *l, void *client, struct order *order, const char *reason);
-/* The refusal of a lease that the gate turned away; NULL where there is none.  */
-const struct refusal *leasing_find_turned_away (const struct leasing *l, const char *lease);
 
 /* Has this client a grant that is not taken up yet?  */
 bool leasing_client_holds (const struct leasing *l, const void *client);
 /* The client whose end would end this grant; NULL: none.  */
 const void *leasing_holder (const struct leasing *l, const struct lease *lease);
+/* It is nobody's any more.  */
+void leasing_let_go (struct leasing *l, const struct lease *lease);
 
-/* start: as for leasing_watch.  */
-int leasing_activate (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err);
 /* Ties a lease to the process that started then (0: whenever). For activation and recovery.  */
 int leasing_watch (struct leasing *l, struct lease *lease, pid_t pid, uint64_t start, struct error *err);
-void leasing_report (struct leasing *l, struct lease *lease, enum request_ready level, bool ok,
-                     const char *reason);
 /* why: for those who watch.  */
 void leasing_release (struct leasing *l, struct lease *lease, const char *why);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../oci/cleanup.h"
+#include "activation.h"
 #include "methods_parts.h"
 #include "peer.h"
 #include "revocation.h"
@@ -176,14 +177,24 @@ readiness_to_json (const struct readiness *ready)
                       ready->reason);
 }
 
-/* NULL where there is none. False: it is no key.  */
-static bool
-parse_key (const char **key, const json_t *parameters)
+/* The lease that a verdict is about, and the key under which it may be kept: NULL where there is none. Where
+ * there is no lease the client was told why.  */
+static struct lease *
+take_subject (struct methods *m, struct connection *c, json_t *parameters, const char **key)
 {
     const json_t *value = json_object_get (parameters, "key");
+    struct lease *lease;
 
     *key = json_string_value (value);
-    return !value || json_is_null (value) || (*key && verdict_key_valid (*key));
+    if (value && !json_is_null (value) && !(*key && verdict_key_valid (*key))) {
+        methods_invalid (c, "key");
+        return NULL;
+    }
+    lease = methods_named_lease (m, c, parameters);
+    /* What a user says of a GPU is nothing to others.  */
+    if (lease && lease->order.owner != 0)
+        *key = NULL;
+    return lease;
 }
 
 static void
@@ -224,15 +235,9 @@ method_activate (struct methods *m, struct connection *c, json_t *parameters)
         methods_invalid (c, pid <= 0 || pid > INT32_MAX ? "pid" : "ready");
         return;
     }
-    if (!parse_key (&key, parameters)) {
-        methods_invalid (c, "key");
-        return;
-    }
-    lease = methods_named_lease (m, c, parameters);
+    lease = take_subject (m, c, parameters, &key);
     if (!lease)
         return;
-    if (lease->order.owner != 0)
-        key = NULL; /* what he says of a GPU is nothing to others */
     if (c->uid != 0
         && (peer_ids_of (c->fd, &ids, &err) < 0
             || peer_check_process (&ids, (pid_t) pid, &start, &err) < 0)) {
@@ -242,7 +247,7 @@ method_activate (struct methods *m, struct connection *c, json_t *parameters)
     holder = leasing_holder (m->leasing, lease);
     /* No config.json has let the container open its devices.  */
     lease->moved |= attached;
-    if (leasing_activate (m->leasing, lease, (pid_t) pid, start, &err) < 0) {
+    if (activation_begin (m->leasing, lease, (pid_t) pid, start, &err) < 0) {
         methods_fail (c, "Refused", err.message);
         return;
     }
@@ -256,7 +261,7 @@ method_activate (struct methods *m, struct connection *c, json_t *parameters)
         keep_verdict (m, lease, key, &ready);
     kept = !verdict && key && find_verdict (m, lease, key, &ready);
     if (verdict || kept)
-        leasing_report (m->leasing, lease, ready.level, ready.ok, ready.reason);
+        activation_report (m->leasing, lease, ready.level, ready.ok, ready.reason);
     connection_reply (c, NULL, kept ? json_pack ("{s:o}", "readiness", readiness_to_json (&ready)) : NULL);
 }
 
@@ -271,16 +276,12 @@ method_report (struct methods *m, struct connection *c, json_t *parameters)
         methods_invalid (c, "ready");
         return;
     }
-    if (!parse_key (&key, parameters)) {
-        methods_invalid (c, "key");
-        return;
-    }
-    lease = methods_named_lease (m, c, parameters);
+    lease = take_subject (m, c, parameters, &key);
     if (!lease)
         return;
-    if (key && lease->order.owner == 0)
+    if (key)
         keep_verdict (m, lease, key, &ready);
-    leasing_report (m->leasing, lease, ready.level, ready.ok, ready.reason);
+    activation_report (m->leasing, lease, ready.level, ready.ok, ready.reason);
     connection_reply (c, NULL, NULL);
 }
 

@@ -43,7 +43,7 @@ lease_to_release (struct methods *m, struct connection *c, json_t *parameters)
     const char *id = json_string_value (json_object_get (parameters, "lease"));
     const bool exact = json_is_true (json_object_get (parameters, "exact"));
     struct lease *lease = id && !container ? lease_find (&m->leasing->leases, id) : NULL;
-    const struct refusal *refusal = id && !lease ? leasing_find_turned_away (m->leasing, id) : NULL;
+    const struct refusal *refusal = id && !lease ? refusals_find (m->leasing, id) : NULL;
 
     if (lease && methods_may_touch (c, &lease->order))
         return lease;
@@ -137,6 +137,7 @@ detach (struct methods *m, struct connection *c, struct lease *lease)
 {
     bool shut;
 
+    lease->detached = true;
     /* In the journal before its device filter changes: a broker killed in between leaves it revoked.  */
     revocation_revoke (m->leasing->revocation, lease, "detached by root (drictl detach)");
     shut = lease->shut;

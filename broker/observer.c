@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +11,14 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../oci/cleanup.h"
+#include "../oci/clock.h"
 #include "child.h"
 #include "drm_files.h"
+#include "drm_memory.h"
 
 /* A look ends there, whatever a container does to make it long.  */
 enum { DEPTH_MAX = 8, FILES_MAX = 200000, FILES_LEAST = 4096, DRM_MAJOR = 226 };
@@ -28,6 +32,7 @@ struct look {
     struct drm_files files;
     unsigned tag;
     unsigned first, end; /* of its clients: where they begin, and have to end */
+    unsigned places;     /* of the memory; found out before system calls are taken away */
 };
 
 static int
@@ -120,24 +125,43 @@ take_holder (void *userdata, const char *pid, unsigned device_major, unsigned de
     out->n_holders++;
 }
 
+/* Each line that is there whole; what is left of text begins it anew. Returns how long that is.  */
+static size_t
+look_at_lines (struct look *look, char *text, size_t len)
+{
+    char *line = text, *end;
+
+    while ((end = memchr (line, '\n', len - (size_t) (line - text)))) {
+        *end = '\0';
+        if (strcmp (line, "0") != 0) /* of a pid namespace that is not below ours */
+            drm_files_look_at (&look->files, line);
+        line = end + 1;
+    }
+    len -= (size_t) (line - text);
+    memmove (text, line, len);
+    return len;
+}
+
 static void
 look_at_processes (struct look *look, int group)
 {
-    int fd = openat (group, "cgroup.procs", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    FILE *list = fd < 0 ? NULL : fdopen (fd, "r");
-    char line[32];
+    _cleanup_close_ int fd = openat (group, "cgroup.procs", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    char text[4096];
+    size_t len = 0;
+    ssize_t n;
 
-    if (!list) {
-        if (fd >= 0)
-            (void) close (fd);
-        return;
-    }
-    while (fgets (line, sizeof line, list)) {
-        line[strcspn (line, "\n")] = '\0';
-        if (strcmp (line, "0") != 0) /* of a pid namespace that is not below ours */
-            drm_files_look_at (&look->files, line);
-    }
-    (void) fclose (list);
+    while (fd >= 0 && len < sizeof text && (n = read (fd, text + len, sizeof text - len)) > 0)
+        len = look_at_lines (look, text, len + (size_t) n);
+}
+
+/* The kernel counts them as links (kernfs_refresh_inode of fs/kernfs/inode.c: those of the folder and two),
+ * and a folder has tens of files to go through.  */
+static bool
+has_no_folders (int group)
+{
+    struct stat st;
+
+    return fstat (group, &st) == 0 && st.st_nlink == 2;
 }
 
 /* Takes group over. A container may have groups of its own below its.  */
@@ -148,11 +172,16 @@ look_at_group (struct look *look, int group, unsigned depth)
 
     if (group >= 0)
         look_at_processes (look, group);
+    if (group >= 0 && (depth == DEPTH_MAX || has_no_folders (group))) {
+        (void) close (group);
+        return;
+    }
     dir = stream_of (group);
     if (!dir)
         return;
-    for (const struct dirent *entry; depth < DEPTH_MAX && (entry = readdir (dir));)
-        if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+    for (const struct dirent *entry; (entry = readdir (dir));)
+        /* lxc-attach has one called ".lxc".  */
+        if (entry->d_type == DT_DIR && strcmp (entry->d_name, ".") != 0 && strcmp (entry->d_name, "..") != 0)
             look_at_group (look, open_folder (dirfd (dir), entry->d_name), depth + 1);
     (void) closedir (dir);
 }
@@ -176,37 +205,51 @@ look_around (struct look *look)
     struct observation *out = look->out;
     unsigned n = out->n_groups < OBSERVED_GROUPS_MAX ? out->n_groups : OBSERVED_GROUPS_MAX;
     unsigned files = FILES_MAX;
+    struct error ignored;
+    _cleanup_close_ int mount = cgroup_open_mount ("devices", &ignored);
 
     look->files.more = false;
     out->n_clients = out->n_holders = 0;
     out->more = false;
+    drm_memory_begin (look->files.memory, (uint64_t) clock_ms ());
     for (unsigned i = 0; i < n; i++) {
         unsigned part = share_out (look, n - i, files), used;
-        _cleanup_close_ int group = -1;
-        struct error err;
 
         look->tag = out->groups[i].tag;
         look->files.device = out->groups[i].who ? take_holder : NULL;
-        group = cgroup_open ("devices", out->groups[i].cgroup, &err);
-        if (group >= 0)
-            look_at_group (look, open_folder (group, "."), 0);
+        look_at_group (look, cgroup_open_below (mount, out->groups[i].cgroup), 0);
         used = part - look->files.left;
         files -= used < files ? used : files;
     }
+    drm_memory_end (look->files.memory);
     out->more |= look->files.more;
+}
+
+/* Nobody asks any more: nothing is kept.  */
+static void
+wait_for_bell (int fd, struct drm_memory *memory)
+{
+    struct pollfd bell = {.fd = fd, .events = POLLIN};
+
+    if (memory->used > 0 && poll (&bell, 1, DRM_MEMORY_MS) == 0)
+        drm_memory_forget (memory);
 }
 
 static void
 serve (int fd, void *data)
 {
+    static struct drm_memory memory; /* large */
     struct look *look = data;
     char bell;
 
+    memory.places = look->places;
+    look->files.memory = &memory;
     look->files.proc = open_folder (AT_FDCWD, "/proc");
     while (recv (fd, &bell, 1, 0) == 1) {
         look_around (look);
         if (send (fd, &bell, 1, MSG_NOSIGNAL) < 0)
             break;
+        wait_for_bell (fd, &memory);
     }
 }
 
@@ -217,11 +260,12 @@ observer_start (struct observer *observer, bool simulated, struct error *err)
 {
     static const cap_value_t caps[] = {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH};
     static const int calls[] = {
-        SCMP_SYS (openat),     SCMP_SYS (openat2),    SCMP_SYS (fstatfs), SCMP_SYS (statfs),
-        SCMP_SYS (newfstatat), SCMP_SYS (fstat),      SCMP_SYS (statx),   SCMP_SYS (fcntl),
-        SCMP_SYS (getdents64), SCMP_SYS (readlinkat),
+        SCMP_SYS (openat),        SCMP_SYS (openat2),    SCMP_SYS (fstatfs), SCMP_SYS (statfs),
+        SCMP_SYS (newfstatat),    SCMP_SYS (fstat),      SCMP_SYS (statx),   SCMP_SYS (fcntl),
+        SCMP_SYS (getdents64),    SCMP_SYS (readlinkat), SCMP_SYS (poll),    SCMP_SYS (ppoll),
+        SCMP_SYS (clock_gettime),
     };
-    struct look look = {.files = {.simulated = simulated, .found = take}};
+    struct look look = {.files = {.simulated = simulated, .found = take}, .places = drm_memory_places ()};
     struct child child = {.name = name,
                           .caps = caps,
                           .n_caps = countof (caps),

@@ -160,17 +160,14 @@ has_ended (int pidfd)
 static int
 read_uids (pid_t pid, uid_t uids[4], struct error *err)
 {
-    _cleanup_free_ char *text = NULL;
+    _cleanup_free_ char *status = process_status (pid, err);
     const char *line;
-    char path[40];
-    size_t len;
 
-    (void) snprintf (path, sizeof path, "/proc/%d/status", (int) pid);
-    if (file_read (path, PROC_BYTES_MAX, &text, &len, err) < 0)
+    if (!status)
         return -1;
-    line = strstr (text, "\nUid:");
+    line = strstr (status, "\nUid:");
     if (!line || sscanf (line, "\nUid: %u %u %u %u", &uids[0], &uids[1], &uids[2], &uids[3]) != 4)
-        return error_set (err, EPROTO, "%s", path);
+        return error_set (err, EPROTO, "/proc/%d/status", (int) pid);
     return 0;
 }
 

@@ -10,11 +10,7 @@ enum { LOAD_MIN_PERCENT = 10 };
 bool
 placement_is_a_choice (const struct gpus *gpus)
 {
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < GPUS_MAX; i++)
-        n += gpus->table[i].state == GPU_PRESENT;
-    return n > 1;
+    return __builtin_popcount (gpus_present (gpus)) > 1;
 }
 
 static unsigned

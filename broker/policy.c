@@ -275,17 +275,6 @@ policy_gpus (const struct policy_mark *mark, const struct gpus *gpus)
     return set;
 }
 
-static uint32_t
-present (const struct gpus *gpus)
-{
-    uint32_t set = 0;
-
-    for (unsigned gpu = 0; gpu < GPUS_MAX; gpu++)
-        if (gpus->table[gpu].state == GPU_PRESENT)
-            set |= 1U << gpu;
-    return set;
-}
-
 bool
 policy_still_allows (const struct policy *policy, const struct gpus *gpus, const struct lease *lease,
                      struct error *why)
@@ -298,7 +287,7 @@ policy_still_allows (const struct policy *policy, const struct gpus *gpus, const
     if (request_from_json (&asked, json_object_get (parameters, "request"), why) < 0
         || policy_apply (policy, order->owner, &order->container, &asked, &mark, why) < 0)
         return false;
-    if ((lease->gpus & present (gpus) & ~policy_gpus (&mark, gpus)) == 0)
+    if ((lease->gpus & gpus_present (gpus) & ~policy_gpus (&mark, gpus)) == 0)
         return true;
     (void) error_set (why, 0, "has a GPU that %s of " CONFIG " does not allow", mark.rule);
     return refuse (&order->container, order->owner, why) == 0;

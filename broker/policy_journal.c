@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "journal.h"
 #include "lease.h"
 #include "policy.h"
 
@@ -47,14 +48,6 @@ policy_write (struct writer *w, const struct order *order)
     writer_words (w, "}");
 }
 
-static void
-take_text (char *out, size_t size, const json_t *json, const char *member)
-{
-    const char *text = json_string_value (json_object_get (json, member));
-
-    (void) snprintf (out, size, "%s", text ? text : "");
-}
-
 /* One that is not understood any more is one that there is not.  */
 static void
 read_gpus (struct policy_mark *mark, const json_t *list)
@@ -81,8 +74,8 @@ policy_read (struct order *order, const json_t *json)
     const char *name;
     json_t *value;
 
-    take_text (order->policy.rule, sizeof order->policy.rule, json, "rule");
-    take_text (order->policy.changes, sizeof order->policy.changes, json, "changes");
+    journal_text (order->policy.rule, sizeof order->policy.rule, json, "rule");
+    journal_text (order->policy.changes, sizeof order->policy.changes, json, "changes");
     read_gpus (&order->policy, json_object_get (json, "gpus"));
     json_object_foreach (json_object_get (json, "request"), name, value) {
         if (json_is_string (value))

@@ -135,32 +135,19 @@ ask (struct probing *p, struct connection *c, uint32_t gpus)
             prober_ask (p->prober, i);
 }
 
-static uint32_t
-present (const struct gpus *gpus, const struct selector *selector)
-{
-    uint32_t set = 0;
-
-    for (unsigned i = 0; i < GPUS_MAX; i++) {
-        const struct gpu *gpu = &gpus->table[i];
-
-        if (gpu->state == GPU_PRESENT && (!selector || gpu_matches (gpu, selector)))
-            set |= 1U << i;
-    }
-    return set;
-}
-
 static void
 probe_gpus (struct probing *p, struct connection *c, const char *word)
 {
     struct selector selector;
     struct error err;
-    uint32_t gpus;
+    uint32_t gpus = gpus_present (p->leasing->gpus);
 
     if (word && gpu_selector (&selector, word, &err) < 0) {
         fail (c, "Refused", err.message);
         return;
     }
-    gpus = present (p->leasing->gpus, word ? &selector : NULL);
+    if (word)
+        gpus = gpus_matching (p->leasing->gpus, gpus, &selector);
     if (gpus)
         ask (p, c, gpus);
     else

@@ -2,9 +2,9 @@
 #ifndef DRI_PROBING_H
 #define DRI_PROBING_H
 
+#include "connection.h"
 #include "leasing.h"
 #include "prober.h"
-#include "server.h"
 #include "verdicts.h"
 
 enum { PROBINGS_MAX = 16 };

@@ -11,6 +11,19 @@
 #include "../oci/cleanup.h"
 #include "../oci/file.h"
 
+enum { STATUS_BYTES_MAX = 64 << 10 };
+
+char *
+process_status (pid_t pid, struct error *err)
+{
+    char *text = NULL;
+    char path[40];
+    size_t len;
+
+    (void) snprintf (path, sizeof path, "/proc/%d/status", (int) pid);
+    return file_read (path, STATUS_BYTES_MAX, &text, &len, err) < 0 ? NULL : text;
+}
+
 /* Bits of the line of /proc/PID/status: of the process, and of its first thread.  */
 static uint64_t
 pending_signals (const char *status, const char *line)
@@ -26,13 +39,10 @@ process_is_asked_to_stop (pid_t pid)
     const uint64_t ends = UINT64_C (1) << (SIGTERM - 1) | UINT64_C (1) << (SIGKILL - 1)
                           | UINT64_C (1) << (SIGINT - 1) | UINT64_C (1) << (SIGQUIT - 1)
                           | UINT64_C (1) << (SIGHUP - 1) | UINT64_C (1) << (SIGRTMIN + 3 - 1);
-    _cleanup_free_ char *status = NULL;
     struct error ignored;
-    char path[40];
-    size_t len;
+    _cleanup_free_ char *status = process_status (pid, &ignored);
 
-    (void) snprintf (path, sizeof path, "/proc/%d/status", (int) pid);
-    if (file_read (path, 1 << 16, &status, &len, &ignored) < 0)
+    if (!status)
         return false;
     return ((pending_signals (status, "\nSigPnd:") | pending_signals (status, "\nShdPnd:")) & ends) != 0;
 }
@@ -41,14 +51,11 @@ pid_t
 process_parent (pid_t pid)
 {
     static const char line[] = "\nPPid:";
-    _cleanup_free_ char *status = NULL;
     struct error ignored;
+    _cleanup_free_ char *status = process_status (pid, &ignored);
     const char *at;
-    char path[40];
-    size_t len;
 
-    (void) snprintf (path, sizeof path, "/proc/%d/status", (int) pid);
-    if (file_read (path, 1 << 16, &status, &len, &ignored) < 0)
+    if (!status)
         return 0;
     at = strstr (status, line);
     return at ? (pid_t) strtol (at + sizeof line - 1, NULL, 10) : 0;

@@ -7,6 +7,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../oci/error.h"
+
+/* All of /proc/PID/status (proc(5)); the caller's to free. NULL: there is no such process.  */
+char *process_status (pid_t pid, struct error *err);
+
 /* starttime of /proc/PID/stat (proc(5)), in clock ticks since boot; 0 where there is no such process, or it
  * is a zombie.  */
 uint64_t process_start_time (pid_t pid);

@@ -89,6 +89,28 @@ queue_find_put_off (struct queue *queue, const char *container_id)
     return NULL;
 }
 
+bool
+queue_keeps (const struct queue *queue, const char *container_id)
+{
+    for (unsigned i = 0; i < QUEUE_MAX; i++) {
+        const struct waiter *w = &queue->waiters[i];
+
+        if (w->kind != WAITER_NONE && w->kept && strcmp (w->order.container.id, container_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool
+queue_may_keep (const struct queue *queue)
+{
+    unsigned n = 0;
+
+    for (const struct waiter *w = queue->waiters; w < queue->waiters + QUEUE_MAX; w++)
+        n += w->kind != WAITER_NONE && w->kept;
+    return n < QUEUE_PUT_OFF_MAX;
+}
+
 uint32_t
 queue_reserved_before (const struct queue *queue, uint64_t turn)
 {

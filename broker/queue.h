@@ -20,6 +20,7 @@ struct waiter {
     enum waiter_kind kind;
     void *client;  /* WAITER_CLIENT */
     bool detached; /* WAITER_CLIENT */
+    bool kept;     /* in the journal: if the broker dies, the next one has the container started */
     struct order order;
     int64_t since;     /* seconds since the epoch */
     uint64_t sequence; /* order of arrival */
@@ -49,6 +50,12 @@ struct waiter *queue_next (struct queue *queue, const struct waiter *after);
 
 /* The one of these kinds whose container has this id. They are all root's: Docker would start them.  */
 struct waiter *queue_find_put_off (struct queue *queue, const char *container_id);
+
+/* Is one of any kind kept whose container has this id?  */
+bool queue_keeps (const struct queue *queue, const char *container_id);
+
+/* Would one more be taken up again by the next broker? For him they have all been put off.  */
+bool queue_may_keep (const struct queue *queue);
 
 /* GPUs for which clients wait whose turn is not after this.  */
 uint32_t queue_reserved_before (const struct queue *queue, uint64_t turn);

@@ -1,194 +1,14 @@
 #include "recovery.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "../oci/cleanup.h"
 #include "follow.h"
 #include "freezer.h"
 #include "process.h"
+#include "record.h"
 #include "throttle.h"
 #include "turns.h"
-
-/* op and lease, in an object that is still open.  */
-static struct writer
-begin_record (const char *op, const struct lease *lease)
-{
-    struct writer w = {.text = NULL};
-
-    writer_words (&w, "{\"op\":");
-    writer_string (&w, op);
-    writer_words (&w, ",\"lease\":");
-    writer_string (&w, lease->id);
-    return w;
-}
-
-/* The GPUs of a lease, and why these.  */
-static void
-write_decision (struct writer *w, const struct lease *lease, const struct gpus *gpus)
-{
-    bool more = false;
-
-    writer_words (w, ",\"gpus\":[");
-    for (unsigned i = 0; i < GPUS_MAX; i++) {
-        if (!(lease->gpus & (1U << i)))
-            continue;
-        if (more)
-            writer_words (w, ",");
-        writer_string (w, gpus->table[i].bus);
-        more = true;
-    }
-    writer_words (w, "],\"decision\":");
-    writer_string (w, lease->decision);
-    if (lease->others[0]) {
-        writer_words (w, ",\"others\":");
-        writer_string (w, lease->others);
-    }
-}
-
-static void
-write_order (struct writer *w, const struct order *order)
-{
-    if (order->owner != 0) {
-        writer_words (w, ",\"owner\":");
-        writer_number (w, order->owner);
-    }
-    writer_words (w, ",\"order\":");
-    writer_raw (w, order->parameters, strlen (order->parameters));
-    if (order->policy.rule[0]) {
-        writer_words (w, ",\"policy\":");
-        policy_write (w, order);
-    }
-}
-
-struct writer
-recovery_grant_record (const struct lease *lease, const struct gpus *gpus)
-{
-    struct writer w = begin_record ("grant", lease);
-
-    writer_words (&w, ",\"since\":");
-    writer_number (&w, lease->since);
-    write_decision (&w, lease, gpus);
-    write_order (&w, &lease->order);
-    writer_words (&w, "}");
-    return w;
-}
-
-struct writer
-recovery_move_record (const struct lease *lease, const struct gpus *gpus)
-{
-    struct writer w = begin_record ("move", lease);
-
-    write_decision (&w, lease, gpus);
-    writer_words (&w, "}");
-    return w;
-}
-
-struct writer
-recovery_activate_record (const struct lease *lease)
-{
-    struct writer w = begin_record ("activate", lease);
-
-    writer_words (&w, ",\"pid\":");
-    writer_number (&w, lease->pid);
-    writer_words (&w, ",\"start\":");
-    writer_number (&w, (int64_t) lease->start);
-    writer_words (&w, ",\"cgroup\":");
-    writer_string (&w, lease->cgroup);
-    writer_words (&w, ",\"freezer\":");
-    writer_string (&w, lease->freezer);
-    writer_words (&w, "}");
-    return w;
-}
-
-struct writer
-recovery_freeze_record (const struct lease *lease)
-{
-    struct writer w = begin_record ("freeze", lease);
-
-    if (lease->parked)
-        writer_words (&w, ",\"parked\":true");
-    else
-        writer_words (&w, ",\"parked\":false");
-    if (lease->governed)
-        writer_words (&w, ",\"governed\":true}");
-    else
-        writer_words (&w, ",\"governed\":false}");
-    return w;
-}
-
-struct writer
-recovery_report_record (const struct lease *lease)
-{
-    struct writer w = begin_record ("report", lease);
-
-    writer_words (&w, ",\"level\":");
-    writer_number (&w, lease->level);
-    if (lease->ready)
-        writer_words (&w, ",\"ok\":true,\"reason\":");
-    else
-        writer_words (&w, ",\"ok\":false,\"reason\":");
-    writer_string (&w, lease->verdict);
-    writer_words (&w, "}");
-    return w;
-}
-
-struct writer
-recovery_revoke_record (const struct lease *lease)
-{
-    struct writer w = begin_record ("revoke", lease);
-
-    writer_words (&w, ",\"reason\":");
-    writer_string (&w, lease->decision);
-    writer_words (&w, "}");
-    return w;
-}
-
-struct writer
-recovery_release_record (const struct lease *lease)
-{
-    struct writer w = begin_record ("release", lease);
-
-    writer_words (&w, "}");
-    return w;
-}
-
-static struct writer
-begin_container_record (const char *op, const struct order *order)
-{
-    struct writer w = {.text = NULL};
-
-    writer_words (&w, "{\"op\":");
-    writer_string (&w, op);
-    writer_words (&w, ",\"container\":");
-    writer_string (&w, order->container.id);
-    return w;
-}
-
-struct writer
-recovery_put_off_record (const struct waiter *waiter)
-{
-    struct writer w = begin_container_record ("put-off", &waiter->order);
-
-    writer_words (&w, ",\"since\":");
-    writer_number (&w, waiter->since);
-    writer_words (&w, ",\"reason\":");
-    writer_string (&w, waiter->reason);
-    write_order (&w, &waiter->order);
-    writer_words (&w, "}");
-    return w;
-}
-
-struct writer
-recovery_forget_record (const struct waiter *waiter)
-{
-    struct writer w = begin_container_record ("forget", &waiter->order);
-
-    writer_words (&w, "}");
-    return w;
-}
 
 /* A GPU that was leased and is not here now keeps its place for its return.  */
 static uint32_t
@@ -205,20 +25,6 @@ find_gpus (struct gpus *gpus, const json_t *buses)
             set |= 1U << index;
     }
     return set;
-}
-
-static bool
-is_lease_id (const char *id)
-{
-    return id && strlen (id) == 32 && strspn (id, "0123456789abcdef") == 32;
-}
-
-static void
-take_text (char *out, size_t size, const json_t *record, const char *member)
-{
-    const char *text = json_string_value (json_object_get (record, member));
-
-    (void) snprintf (out, size, "%s", text ? text : "");
 }
 
 static int
@@ -239,11 +45,9 @@ static void
 replay_move (struct leasing *l, struct lease *lease, const json_t *record)
 {
     lease->gpus = find_gpus (l->gpus, json_object_get (record, "gpus"));
-    take_text (lease->decision, sizeof lease->decision, record, "decision");
-    take_text (lease->others, sizeof lease->others, record, "others");
-    if (lease->gpus && !(lease->gpus & (lease->gpus - 1)) && placement_is_a_choice (l->gpus))
-        homes_learn (&l->homes, lease->order.owner, &lease->order.container,
-                     (unsigned) __builtin_ctz (lease->gpus));
+    journal_text (lease->decision, sizeof lease->decision, record, "decision");
+    journal_text (lease->others, sizeof lease->others, record, "others");
+    leasing_learn_home (l, lease);
 }
 
 static void
@@ -271,8 +75,8 @@ replay_activate (struct lease *lease, const json_t *record)
 {
     lease->pid = (pid_t) json_integer_value (json_object_get (record, "pid"));
     lease->start = (uint64_t) json_integer_value (json_object_get (record, "start"));
-    take_text (lease->cgroup, sizeof lease->cgroup, record, "cgroup");
-    take_text (lease->freezer, sizeof lease->freezer, record, "freezer");
+    journal_text (lease->cgroup, sizeof lease->cgroup, record, "cgroup");
+    journal_text (lease->freezer, sizeof lease->freezer, record, "freezer");
 }
 
 static void
@@ -285,12 +89,11 @@ replay_freeze (struct lease *lease, const json_t *record)
 static void
 replay_report (struct lease *lease, const json_t *record)
 {
-    const char *reason = json_string_value (json_object_get (record, "reason"));
     json_int_t level = json_integer_value (json_object_get (record, "level"));
 
     lease->level = level > READY_AUTO && level <= READY_VAAPI ? (enum request_ready) level : READY_AUTO;
     lease->ready = json_is_true (json_object_get (record, "ok"));
-    (void) snprintf (lease->verdict, sizeof lease->verdict, "%s", reason ? reason : "");
+    journal_text (lease->verdict, sizeof lease->verdict, record, "reason");
     if (!lease->ready && lease->order.request.on_failure == FAILURE_START_WITHOUT)
         lease->gpus = 0;
 }
@@ -321,14 +124,14 @@ replay_forget (struct leasing *l, const char *id)
 static void
 replay_put_off (struct leasing *l, const json_t *record)
 {
-    struct waiter waiter = {.kind = WAITER_PUT_OFF};
+    struct waiter waiter = {.kind = WAITER_PUT_OFF, .kept = true};
 
     if (replay_order (&waiter.order, record) < 0)
         return;
     replay_forget (l, waiter.order.container.id);
     waiter.since = waiter.order.arrived = json_integer_value (json_object_get (record, "since"));
     waiter.turn = turns_of (l, &waiter.order);
-    take_text (waiter.reason, sizeof waiter.reason, record, "reason");
+    journal_text (waiter.reason, sizeof waiter.reason, record, "reason");
     if (!queue_add (&l->queue, &waiter))
         order_finish (&waiter.order);
 }
@@ -367,7 +170,7 @@ replay (void *userdata, json_t *record)
         replay_home (l, record);
     if (op && container)
         replay_of_container (l, op, container, record);
-    if (!op || !is_lease_id (id))
+    if (!op || !id || !lease_id_valid (id))
         return;
     if (strcmp (op, "grant") == 0) {
         replay_grant (l, id, record);
@@ -385,7 +188,7 @@ replay (void *userdata, json_t *record)
     } else if (strcmp (op, "report") == 0) {
         replay_report (lease, record);
     } else if (strcmp (op, "revoke") == 0) {
-        take_text (lease->decision, sizeof lease->decision, record, "reason");
+        journal_text (lease->decision, sizeof lease->decision, record, "reason");
         take_away (l, lease);
     } else if (strcmp (op, "release") == 0) {
         lease_drop (&l->leases, lease);
@@ -455,13 +258,6 @@ is_known (void *userdata, const char *id)
     return lease_find (&l->leases, id) != NULL;
 }
 
-static json_t *
-home_record (const struct home *home, const struct gpus *gpus)
-{
-    return json_pack ("{s:s s:s s:I s:s}", "op", "home", "key", home->key, "owner", (json_int_t) home->owner,
-                      "gpu", gpus->table[home->gpu].bus);
-}
-
 static int
 write_everything (void *userdata, struct journal *journal, struct error *err)
 {
@@ -475,22 +271,20 @@ write_everything (void *userdata, struct journal *journal, struct error *err)
     if (journal_append (journal, json_pack ("{s:s s:s}", "op", "boot", "boot", boot), err) < 0)
         return -1;
     for (home = homes_next (&l->homes, NULL); home; home = homes_next (&l->homes, home))
-        if (journal_append (journal, home_record (home, l->gpus), err) < 0)
+        if (journal_append (journal, record_home (home, l->gpus), err) < 0)
             return -1;
     leases_foreach (&l->leases, lease) {
-        if (journal_append_text (journal, recovery_grant_record (lease, l->gpus), err) < 0
-            || (lease->pid && journal_append_text (journal, recovery_activate_record (lease), err) < 0)
+        if (journal_append_text (journal, record_grant (lease, l->gpus), err) < 0
+            || (lease->pid && journal_append_text (journal, record_activate (lease), err) < 0)
             || ((lease->governed || lease->parked)
-                && journal_append_text (journal, recovery_freeze_record (lease), err) < 0)
-            || (lease->level != READY_AUTO
-                && journal_append_text (journal, recovery_report_record (lease), err) < 0)
+                && journal_append_text (journal, record_freeze (lease), err) < 0)
+            || (lease->level != READY_AUTO && journal_append_text (journal, record_report (lease), err) < 0)
             || (lease->state == LEASE_REVOKED
-                && journal_append_text (journal, recovery_revoke_record (lease), err) < 0))
+                && journal_append_text (journal, record_revoke (lease), err) < 0))
             return -1;
     }
     for (waiter = queue_next (&l->queue, NULL); waiter; waiter = queue_next (&l->queue, waiter))
-        if (waiter->kind != WAITER_CLIENT
-            && journal_append_text (journal, recovery_put_off_record (waiter), err) < 0)
+        if (waiter->kept && journal_append_text (journal, record_put_off (waiter), err) < 0)
             return -1;
     return 0;
 }

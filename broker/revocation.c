@@ -7,7 +7,7 @@
 #include "follow.h"
 #include "herald.h"
 #include "policy.h"
-#include "recovery.h"
+#include "record.h"
 #include "throttle.h"
 #include "turns.h"
 
@@ -130,7 +130,7 @@ revocation_revoke (struct revocation *r, struct lease *lease, const char *reason
     lease->gpus = 0;
     l->some_revoked = true;
     decide (lease, reason, "");
-    (void) leasing_note (l, recovery_revoke_record (lease));
+    (void) leasing_note (l, record_revoke (lease));
     throttle_dismiss (l->throttle, lease);
     meter_forget (l->meter, lease);
     follow_own_group (lease);

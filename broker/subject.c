@@ -30,7 +30,7 @@ subject_get (const struct leasing *l, unsigned i, struct subject *s)
         return waiter->kind != WAITER_NONE;
     }
     i -= QUEUE_MAX;
-    refusal = &l->refusals[(l->next_refusal + REFUSALS_MAX - 1 - i) % REFUSALS_MAX];
+    refusal = refusals_get (l, i);
     *s = (struct subject){.order = &refusal->order, .state = "refused", .reason = refusal->reason};
     return refusal->order.parameters;
 }

@@ -10,7 +10,7 @@
 #include "herald.h"
 #include "leasing.h"
 #include "process.h"
-#include "recovery.h"
+#include "record.h"
 
 /* A parked container that is told to stop is let go within this.  */
 static const uint64_t parked_us = 250000;
@@ -54,7 +54,7 @@ note_governed (struct throttle *t, struct lease *lease, bool governed)
     if (t->leasing->journal.fd < 0)
         return false;
     lease->governed = governed;
-    if (leasing_note (t->leasing, recovery_freeze_record (lease)) == 0)
+    if (leasing_note (t->leasing, record_freeze (lease)) == 0)
         return true;
     lease->governed = before;
     return false;
@@ -101,7 +101,7 @@ set_parked (struct throttle *t, struct lease *lease, bool parked)
     lease->parked = parked;
     lease->parked_at = (int64_t) time (NULL);
     t->leasing->some_parked |= parked;
-    (void) leasing_note (t->leasing, recovery_freeze_record (lease));
+    (void) leasing_note (t->leasing, record_freeze (lease));
 }
 
 /* A signal waits for a process that is frozen. Returns whether some are parked still.  */
@@ -370,6 +370,18 @@ configured (const struct config_throttle *c)
     g.interactive_weight = c->interactive_weight;
     g.batch_weight = c->batch_weight;
     return g;
+}
+
+void
+throttle_configure (struct throttle *t)
+{
+    const struct governor_config config = configured (&t->leasing->config->throttle);
+    struct lease *lease;
+
+    governor_init (&t->governor, &config);
+    leases_foreach (&t->leasing->leases, lease) {
+        throttle_admit (t, lease);
+    }
 }
 
 int

@@ -26,6 +26,8 @@ struct throttle {
 };
 
 int throttle_start (struct throttle *throttle, sd_event *event, struct error *err);
+/* The configuration was read again: who runs is held as it says now, from the beginning.  */
+void throttle_configure (struct throttle *throttle);
 /* Thaws everybody.  */
 void throttle_finish (struct throttle *throttle);
 

@@ -9,7 +9,7 @@
 #include "follow.h"
 #include "herald.h"
 #include "gauge.h"
-#include "recovery.h"
+#include "record.h"
 #include "throttle.h"
 
 /* How long after a failure that no change of the GPUs may mend a container is tried again.  */
@@ -33,7 +33,7 @@ turns_of (const struct leasing *l, const struct order *order)
 bool
 turns_put_off (struct leasing *l, struct order *order, const char *reason, bool rest)
 {
-    struct waiter waiter = {.kind = WAITER_PUT_OFF, .order = *order, .since = order->arrived};
+    struct waiter waiter = {.kind = WAITER_PUT_OFF, .kept = true, .order = *order, .since = order->arrived};
     const struct waiter *added;
 
     waiter.turn = turns_of (l, order);
@@ -47,7 +47,7 @@ turns_put_off (struct leasing *l, struct order *order, const char *reason, bool 
     if (rest)
         alarm_need (&l->alarm, added->deadline);
     herald_order (l, EVENT_PUT_OFF, &added->order, added->reason);
-    (void) leasing_note (l, recovery_put_off_record (added));
+    (void) leasing_note (l, record_put_off (added));
     return true;
 }
 
@@ -56,8 +56,15 @@ turns_forget (struct leasing *l, struct waiter *waiter)
 {
     struct waiter taken = queue_take (&l->queue, waiter);
 
-    (void) leasing_note (l, recovery_forget_record (&taken));
+    (void) leasing_note (l, record_forget (&taken));
     order_finish (&taken.order);
+}
+
+void
+turns_settled (struct leasing *l, const struct waiter *taken)
+{
+    if (taken->kept && !queue_keeps (&l->queue, taken->order.container.id))
+        (void) leasing_note (l, record_forget (taken));
 }
 
 void
@@ -78,6 +85,7 @@ add_client (struct leasing *l, void *client, struct order *order, bool detached,
         .kind = WAITER_CLIENT,
         .client = client,
         .detached = detached,
+        .kept = may_be_put_off (order) && queue_may_keep (&l->queue),
         .order = *order,
         .since = order->arrived,
         .turn = turns_of (l, order),
@@ -92,6 +100,8 @@ add_client (struct leasing *l, void *client, struct order *order, bool detached,
         return NULL;
     alarm_need (&l->alarm, added->deadline);
     herald_queued (l, added);
+    if (added->kept)
+        (void) leasing_note (l, record_put_off (added));
     return added;
 }
 
@@ -159,6 +169,7 @@ serve_client (struct leasing *l, struct waiter *w, const struct decision *decisi
         leasing_grant (l, taken.client, &taken.order, taken.detached, decision);
     else
         leasing_refuse (l, taken.client, &taken.order, decision->reason);
+    turns_settled (l, &taken);
 }
 
 /* Returns the GPUs that those behind it do not get. One that was put off keeps nobody waiting: it may wait
@@ -207,7 +218,7 @@ serve_without (struct leasing *l, uint32_t reserved)
             throttle_make_room (l->throttle, &lease->order, decision.gpus);
         leasing_place (l, lease, &decision);
         lease->state = LEASE_ACTIVE;
-        (void) leasing_note (l, recovery_move_record (lease, l->gpus));
+        (void) leasing_note (l, record_move (lease, l->gpus));
         herald_lease (l, EVENT_GRANTED, lease, NULL);
         follow_gpus (l, lease);
     }
@@ -291,8 +302,6 @@ take_in (struct leasing *l, void *client, struct order *order, bool detached)
         leasing_refuse (l, client, order, "too many containers wait for a GPU already (drictl status)");
 }
 
-/* That it was put off is forgotten after what came of it is in the journal: a broker that is killed in
- * between has it started again.  */
 void
 turns_acquire (struct leasing *l, void *client, struct order *order, bool detached)
 {
@@ -306,8 +315,7 @@ turns_acquire (struct leasing *l, void *client, struct order *order, bool detach
     }
     taken = queue_take (&l->queue, before);
     take_in (l, client, order, detached);
-    if (!queue_find_put_off (&l->queue, taken.order.container.id))
-        (void) leasing_note (l, recovery_forget_record (&taken));
+    turns_settled (l, &taken);
     order_finish (&taken.order);
 }
 
@@ -329,6 +337,7 @@ expire_client (struct leasing *l, struct waiter *w)
     (void) snprintf (decision.reason, sizeof decision.reason, "%.200s (waited %u s)", late.reason,
                      late.order.request.wait_ms / 1000);
     give_up (l, late.client, &late.order, late.detached, &decision);
+    turns_settled (l, &late);
 }
 
 void
@@ -363,6 +372,7 @@ turns_client_gone (struct leasing *l, const void *client)
             struct waiter gone = queue_take (&l->queue, &l->queue.waiters[i]);
 
             herald_order (l, EVENT_CANCELLED, &gone.order, "whoever asked for it has gone");
+            turns_settled (l, &gone);
             order_finish (&gone.order);
             waited = true;
         }

@@ -21,6 +21,9 @@ void turns_run (struct leasing *l);
 bool turns_put_off (struct leasing *l, struct order *order, const char *reason, bool rest);
 /* Forgets a container that was put off.  */
 void turns_forget (struct leasing *l, struct waiter *waiter);
+/* Of one that was taken out of the queue: unless it is in there again, the journal forgets it. After what
+ * came of it is in the journal: a broker that is killed in between has it started again.  */
+void turns_settled (struct leasing *l, const struct waiter *taken);
 /* Its container runs. A broker that was killed right after the grant left it put off.  */
 void turns_started (struct leasing *l, const struct lease *lease);
 /* The GPUs changed: what failed before may not fail any more.  */

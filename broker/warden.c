@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "../hook/cgroup.h"
+#include "../oci/below.h"
 #include "../oci/cleanup.h"
+#include "../oci/grant.h"
 #include "child.h"
 #include "passing.h"
 
@@ -27,6 +29,7 @@ enum { ANSWER_MS = 2000 };
 struct call {
     char lease[33]; /* "": it is about a device filter */
     char cgroup[CGROUP_PATH_MAX];
+    bool shut;
     unsigned n;
     struct device_number devices[DEVICE_CGROUP_DEVICES_MAX];
 };
@@ -45,23 +48,25 @@ set_filter (struct call *call, struct error *err)
 
     call->cgroup[sizeof call->cgroup - 1] = '\0';
     group = cgroup_open ("devices", call->cgroup, err);
-    return group < 0 ? -1 : device_cgroup_set_drm (group, call->devices, call->n, err);
+    if (group < 0)
+        return -1;
+    return call->shut ? device_cgroup_shut_drm (group, err)
+                      : device_cgroup_set_drm (group, call->devices, call->n, err);
 }
 
 /* By its own way to the lease root, and no further: nothing else can be asked for.  */
 static int
 open_lease (const char *lease_root, const char *lease, struct error *err)
 {
-    const struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
     _cleanup_close_ int root = -1;
     int fd;
 
-    if (strlen (lease) != sizeof ((struct call *) 0)->lease - 1
-        || strspn (lease, "0123456789abcdef") != strlen (lease))
+    if (!lease_id_valid (lease))
         return error_set (err, EINVAL, "lease");
     root = open (lease_root, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    fd = root < 0 ? -1 : (int) syscall (SYS_openat2, root, lease, &how, sizeof how);
+    fd = root < 0 ? -1
+                  : open_below (root, lease, O_PATH | O_DIRECTORY,
+                                RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
     return fd < 0 ? error_set (err, errno, "the lease's directory in %s", lease_root) : fd;
 }
 
@@ -161,28 +166,46 @@ ask (const struct warden *warden, const struct call *call, struct answer *answer
     return 0;
 }
 
-int
-warden_set_drm (const struct warden *warden, const char *cgroup, const struct device_number *devices,
-                unsigned n, struct error *err)
+static int
+ask_about_filter (const struct warden *warden, const char *cgroup, struct call *call, struct error *err)
 {
-    static struct call call;
     static struct answer answer;
     _cleanup_close_ int none = -1;
 
-    if (cgroup[0] == '\0')
-        return 0;
-    call = (struct call){.n = n};
-    if (n > DEVICE_CGROUP_DEVICES_MAX)
-        return error_set (err, E2BIG, "%u devices", n);
-    (void) snprintf (call.cgroup, sizeof call.cgroup, "%s", cgroup);
-    memcpy (call.devices, devices, n * sizeof *devices);
-    if (ask (warden, &call, &answer, &none, err) < 0)
+    (void) snprintf (call->cgroup, sizeof call->cgroup, "%s", cgroup);
+    if (ask (warden, call, &answer, &none, err) < 0)
         return -1;
     if (!answer.ok) {
         *err = answer.error;
         return -1;
     }
     return 0;
+}
+
+int
+warden_set_drm (const struct warden *warden, const char *cgroup, const struct device_number *devices,
+                unsigned n, struct error *err)
+{
+    static struct call call;
+
+    if (cgroup[0] == '\0')
+        return 0;
+    call = (struct call){.n = n};
+    if (n > DEVICE_CGROUP_DEVICES_MAX)
+        return error_set (err, E2BIG, "%u devices", n);
+    memcpy (call.devices, devices, n * sizeof *devices);
+    return ask_about_filter (warden, cgroup, &call, err);
+}
+
+int
+warden_shut_drm (const struct warden *warden, const char *cgroup, struct error *err)
+{
+    static struct call call;
+
+    if (cgroup[0] == '\0')
+        return 0;
+    call = (struct call){.shut = true};
+    return ask_about_filter (warden, cgroup, &call, err);
 }
 
 int

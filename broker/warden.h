@@ -25,6 +25,8 @@ int warden_watch (const struct warden *warden, sd_event *event, struct error *er
  * do.  */
 int warden_set_drm (const struct warden *warden, const char *cgroup, const struct device_number *devices,
                     unsigned n, struct error *err);
+/* The same for device_cgroup_shut_drm().  */
+int warden_shut_drm (const struct warden *warden, const char *cgroup, struct error *err);
 
 /* A detached mount of the directory of this lease, read-only, for somebody who may not enter the lease root
  * himself; the caller's to close.  */

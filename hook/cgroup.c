@@ -6,10 +6,10 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "../oci/below.h"
 #include "../oci/cleanup.h"
 #include "../oci/file.h"
 
@@ -92,20 +92,34 @@ cgroup_of (pid_t pid, const char *controller, char *path, size_t size, struct er
 }
 
 int
-cgroup_open (const char *controller, const char *path, struct error *err)
+cgroup_open_mount (const char *controller, struct error *err)
 {
-    const struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
-    _cleanup_close_ int mount = -1;
     char where[MOUNT_MAX];
     bool v2;
     int fd;
 
     if (!find_mount (controller, where, &v2))
         return error_set (err, ENOENT, "no control groups with %s", controller);
-    mount = open (where, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    fd = open (where, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? error_set (err, errno, "%s", where) : fd;
+}
+
+int
+cgroup_open_below (int mount, const char *path)
+{
     while (*path == '/')
         path++;
-    fd = mount < 0 ? -1 : (int) syscall (SYS_openat2, mount, *path ? path : ".", &how, sizeof how);
-    return fd < 0 ? error_set (err, errno, "control group %s/%s", where, path) : fd;
+    return open_below (mount, *path ? path : ".", O_RDONLY | O_DIRECTORY,
+                       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+}
+
+int
+cgroup_open (const char *controller, const char *path, struct error *err)
+{
+    _cleanup_close_ int mount = cgroup_open_mount (controller, err);
+    int fd = mount < 0 ? -1 : cgroup_open_below (mount, path);
+
+    if (mount < 0)
+        return -1;
+    return fd < 0 ? error_set (err, errno, "control group %s of %s", path, controller) : fd;
 }

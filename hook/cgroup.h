@@ -23,4 +23,9 @@ int cgroup_of (pid_t pid, const char *controller, char *path, size_t size, struc
 /* A descriptor of that group's folder, opened without following links; the caller's to close.  */
 int cgroup_open (const char *controller, const char *path, struct error *err);
 
+/* The same in two steps, for who opens many: where the hierarchy is mounted, and a group's folder below it.
+ * Both descriptors are the caller's; the second call fails with errno.  */
+int cgroup_open_mount (const char *controller, struct error *err);
+int cgroup_open_below (int mount, const char *path);
+
 #endif

@@ -65,8 +65,16 @@ read_list (int group, char *text, size_t size, struct error *err)
     return 0;
 }
 
-/* A rule is taken away only by one for the same numbers, so each that is there is looked at. A group that may
- * open everything (privileged) has no rules.  */
+/* A group that may open everything (privileged, or LXC's with ids of its own) has no rules but exceptions,
+ * which devices.list does not show, and which the groups below it get for good (devcgroup_update_access and
+ * propagate_exception of security/device_cgroup.c).  */
+static bool
+is_unbounded (const char *list)
+{
+    return strncmp (list, "a *:*", 5) == 0;
+}
+
+/* A rule is taken away only by one for the same numbers, so each that is there is looked at.  */
 static int
 set_v1 (int group, const struct device_number *devices, unsigned n, struct error *err)
 {
@@ -74,7 +82,7 @@ set_v1 (int group, const struct device_number *devices, unsigned n, struct error
 
     if (read_list (group, text, sizeof text, err) < 0)
         return -1;
-    if (strncmp (text, "a *:*", 5) == 0)
+    if (is_unbounded (text))
         return 0;
     for (char *line = strtok_r (text, "\n", &save); line; line = strtok_r (NULL, "\n", &save)) {
         char numbers[24];
@@ -288,4 +296,25 @@ device_cgroup_set_drm (int group, const struct device_number *devices, unsigned 
         return error_set (err, errno, "control group");
     return fs.f_type == CGROUP2_SUPER_MAGIC ? set_v2 (group, devices, n, err)
                                             : set_v1 (group, devices, n, err);
+}
+
+static int
+shut_v1 (int group, struct error *err)
+{
+    char text[16384];
+
+    if (read_list (group, text, sizeof text, err) < 0)
+        return -1;
+    return is_unbounded (text) ? write_rule (group, "devices.deny", "226:*", "rwm", err)
+                               : set_v1 (group, NULL, 0, err);
+}
+
+int
+device_cgroup_shut_drm (int group, struct error *err)
+{
+    struct statfs fs;
+
+    if (fstatfs (group, &fs) < 0)
+        return error_set (err, errno, "control group");
+    return fs.f_type == CGROUP2_SUPER_MAGIC ? set_v2 (group, NULL, 0, err) : shut_v1 (group, err);
 }

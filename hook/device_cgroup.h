@@ -20,7 +20,12 @@ struct device_number {
 };
 
 /* From now on the group may open, for reading and writing, of all DRM devices just these; those of other
- * majors (stand-ins of simulated GPUs) it may open in addition. Open files stay open. Wants CAP_SYS_ADMIN. */
+ * majors (stand-ins of simulated GPUs) it may open in addition. Open files stay open. On v1 a group that may
+ * open everything is left so. Wants CAP_SYS_ADMIN.  */
 int device_cgroup_set_drm (int group, const struct device_number *devices, unsigned n, struct error *err);
+
+/* No DRM device from now on, and not for a group that may open everything either: on v1 that one, and those
+ * below it, cannot be given any back.  */
+int device_cgroup_shut_drm (int group, struct error *err);
 
 #endif

@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "../oci/below.h"
 #include "../oci/cleanup.h"
 
 enum { DEADLINE_MS = 5000, GRACE_MS = 1000 };
@@ -38,13 +39,9 @@ struct target {
 /* A link there could only lead to another place in the container, for RESOLVE_IN_ROOT, or to one that changes
  * under way.  */
 static int
-open_below (int parent, const char *name, struct error *err)
+open_directory (int parent, const char *name, struct error *err)
 {
-    const struct open_how how = {
-        .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
-    };
-    int fd = (int) syscall (SYS_openat2, parent, name, &how, sizeof how);
+    int fd = open_below (parent, name, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 
     if (fd < 0 && errno == ELOOP)
         return error_set (
@@ -55,13 +52,13 @@ open_below (int parent, const char *name, struct error *err)
 static int
 open_dri (int root, struct error *err)
 {
-    _cleanup_close_ int dev = open_below (root, "dev", err);
+    _cleanup_close_ int dev = open_directory (root, "dev", err);
 
     if (dev < 0)
         return -1;
     if (mkdirat (dev, "dri", 0755) < 0 && errno != EEXIST)
         return error_set (err, errno, "make /dev/dri in the container");
-    return open_below (dev, "dri", err);
+    return open_directory (dev, "dri", err);
 }
 
 static FILE *
@@ -139,7 +136,7 @@ mount_there (const struct target *t, int root, struct error *err)
 static int
 unmount_there (const struct target *t, int root, struct error *err)
 {
-    _cleanup_close_ int dri = open_below (root, "dev/dri", err);
+    _cleanup_close_ int dri = open_directory (root, "dev/dri", err);
     struct stat ours, there;
 
     if (dri < 0)

@@ -15,10 +15,9 @@
 int
 node_open (int root, const struct grant_node *node, struct error *err)
 {
-    const struct open_how how = {
-        .flags = O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-    };
+    /* Once, not by open_below(): a driver has its EAGAIN, too.  */
+    const struct open_how how = {.flags = O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+                                 .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     _cleanup_close_ int fd = -1;
     struct stat st;
     char path[48];

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
+#include "../oci/below.h"
 #include "../oci/cleanup.h"
 #include "va_places.h"
 
@@ -36,10 +36,7 @@ struct look {
 static int
 open_inside (int root, const char *path, uint64_t flags)
 {
-    const struct open_how how = {.flags = flags | O_CLOEXEC,
-                                 .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-
-    return (int) syscall (SYS_openat2, root, path, &how, sizeof how);
+    return open_below (root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 static bool

@@ -32,7 +32,8 @@ struct workload {
     gid_t gid;
     gid_t gids[WORKLOAD_GIDS_MAX];
     unsigned n_gids;
-    bool drops; /* starts as root with PUID/PGID in its environment: the image's init becomes that user */
+    bool drops; /* starts as root with PUID/PGID, or jlesage's names for them, in its environment: the
+                   image's init becomes that user */
     uid_t puid;
     gid_t pgid;
     bool userns; /* in a user namespace with the maps below */

@@ -15,10 +15,9 @@ write_node (struct writer *w, const struct grant_node *node)
     writer_number (w, node->major);
     writer_words (w, ",\"minor\":");
     writer_number (w, node->minor);
-    if (node->drm)
-        writer_words (w, ",\"drm\":true}");
-    else
-        writer_words (w, ",\"drm\":false}");
+    writer_words (w, ",\"drm\":");
+    writer_bool (w, node->drm);
+    writer_words (w, "}");
 }
 
 static void
@@ -62,6 +61,14 @@ grant_write (struct writer *w, const struct grant *g)
     if (g->bound)
         writer_words (w, ",\"bound\":true");
     writer_words (w, "}");
+}
+
+bool
+lease_id_valid (const char *id)
+{
+    size_t n = strspn (id, "0123456789abcdef");
+
+    return n == sizeof ((struct grant *) 0)->lease - 1 && id[n] == '\0';
 }
 
 /* A name in /dev/dri: no slash, no dots.  */
@@ -120,10 +127,9 @@ grant_from_json (struct grant *g, const json_t *json, struct error *err)
     if (json_unpack ((json_t *) json, "{s:s s:s s:o s:o s:s s:s}", "lease", &lease, "directory", &directory,
                      "nodes", &nodes, "gids", &gids, "gpus", &gpus, "reason", &reason)
             < 0
-        || strlen (lease) != sizeof parsed.lease - 1 || strspn (lease, "0123456789abcdef") != strlen (lease)
-        || (directory[0] != '/' && directory[0] != '\0') || strlen (directory) >= sizeof parsed.directory
-        || !json_is_array (nodes) || !json_is_array (gids) || json_array_size (nodes) > GRANT_NODES_MAX
-        || json_array_size (gids) > GRANT_GIDS_MAX)
+        || !lease_id_valid (lease) || (directory[0] != '/' && directory[0] != '\0')
+        || strlen (directory) >= sizeof parsed.directory || !json_is_array (nodes) || !json_is_array (gids)
+        || json_array_size (nodes) > GRANT_NODES_MAX || json_array_size (gids) > GRANT_GIDS_MAX)
         return error_set (err, 0, "the broker's answer is not a grant");
     json_array_foreach (nodes, i, value) {
         if (node_from_json (&parsed.nodes[i], value, err) < 0)

@@ -44,6 +44,10 @@ struct grant {
     bool bound; /* the broker can make no nodes: the directory has files, to mount those of /dev/dri at */
 };
 
+/* Is it what a lease is called: 32 digits of lower-case hex? It becomes the name of a directory, so all that
+ * comes from elsewhere is held against this.  */
+bool lease_id_valid (const char *id);
+
 /* The wire form.  */
 void grant_write (struct writer *w, const struct grant *g);
 int grant_from_json (struct grant *g, const json_t *json, struct error *err);

@@ -89,6 +89,29 @@ get_env_id (const json_t *spec, const char *name, uint32_t *id)
     return true;
 }
 
+static bool
+take_ids (const json_t *spec, const char *uid_name, const char *gid_name, struct workload *w)
+{
+    uint32_t uid, gid;
+
+    if (!get_env_id (spec, uid_name, &uid) || !get_env_id (spec, gid_name, &gid))
+        return false;
+    w->puid = uid;
+    w->pgid = gid;
+    return true;
+}
+
+/* linuxserver.io, hotio and their kin start as root and drop to PUID:PGID. Both must be set: what such an
+ * image takes for a missing one is its own affair. Those of jlesage call them USER_ID and GROUP_ID, names
+ * that others have for other things; but they all have SUP_GROUP_IDS as well, if only an empty one (ENV in
+ * docker-baseimage's Dockerfile).  */
+static bool
+read_drop (const json_t *spec, struct workload *w)
+{
+    return take_ids (spec, "PUID", "PGID", w)
+           || (spec_env (spec, "SUP_GROUP_IDS") && take_ids (spec, "USER_ID", "GROUP_ID", w));
+}
+
 int
 spec_workload (const json_t *spec, struct workload *w, struct error *err)
 {
@@ -102,10 +125,7 @@ spec_workload (const json_t *spec, struct workload *w, struct error *err)
                            "config.json: process.user.additionalGids", err)
                < 0)
         return -1;
-    /* linuxserver.io, hotio and their kin start as root and drop to PUID:PGID. Both must be set: what such an
-       image takes for a missing one is its own affair.  */
-    if (found.uid == 0 && get_env_id (spec, "PGID", &found.pgid))
-        found.drops = get_env_id (spec, "PUID", &found.puid);
+    found.drops = found.uid == 0 && read_drop (spec, &found);
     found.userns = has_user_namespace (spec);
     if (found.userns
         && (id_map_from_json (found.uid_map, &found.n_uid_map, spec_get (spec, "linux", "uidMappings", NULL),

@@ -25,7 +25,8 @@ const char *spec_root_path (const json_t *spec);
 /* Does the workload have it from its first moment on?  */
 bool spec_has_dac_override (const json_t *spec);
 
-/* process.user, PUID/PGID and the id maps. Errors: ids that are none, more maps or groups than we hold.  */
+/* process.user, whom the environment says it becomes, and the id maps. Errors: ids that are none, more maps
+ * or groups than we hold.  */
 int spec_workload (const json_t *spec, struct workload *w, struct error *err);
 
 #endif

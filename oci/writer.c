@@ -72,3 +72,12 @@ writer_number (struct writer *w, int64_t number)
         writer_words (w, "-");
     writer_raw (w, digits + at, sizeof digits - at);
 }
+
+void
+writer_bool (struct writer *w, bool value)
+{
+    if (value)
+        writer_words (w, "true");
+    else
+        writer_words (w, "false");
+}

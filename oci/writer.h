@@ -20,5 +20,6 @@ void writer_raw (struct writer *w, const char *text, size_t len);
 /* A string in its quotes, whatever is in it; null where it is no UTF-8.  */
 void writer_string (struct writer *w, const char *text);
 void writer_number (struct writer *w, int64_t number);
+void writer_bool (struct writer *w, bool value);
 
 #endif

@@ -100,29 +100,3 @@ boot_loader_of (const char *line, bool by_tool)
     }
     return by_tool ? BOOT_GRUB_PROXMOX : BOOT_GRUB;
 }
-
-static const struct {
-    const char *file, *apply;
-} loaders[] = {
-    [BOOT_GRUB] = {"/etc/default/grub", "update-grub"},
-    [BOOT_GRUB_PROXMOX] = {"/etc/default/grub", "proxmox-boot-tool refresh"},
-    [BOOT_SYSTEMD] = {"/etc/kernel/cmdline", "proxmox-boot-tool refresh"},
-};
-
-void
-boot_line_add (enum boot_loader loader, const char *word, char *command, size_t size)
-{
-    if (loader == BOOT_SYSTEMD)
-        (void) snprintf (command, size, "sed -i '1s/$/ %s/' %s && %s && reboot", word, loaders[loader].file,
-                         loaders[loader].apply);
-    else
-        (void) snprintf (command, size, "sed -i 's/^GRUB_CMDLINE_LINUX_DEFAULT=\"/&%s /' %s && %s && reboot",
-                         word, loaders[loader].file, loaders[loader].apply);
-}
-
-void
-boot_line_remove (enum boot_loader loader, const char *word, char *command, size_t size)
-{
-    (void) snprintf (command, size, "sed -i 's/ *\\b%s[^ \"]*//' %s && %s && reboot", word,
-                     loaders[loader].file, loaders[loader].apply);
-}

@@ -1,4 +1,4 @@
-/* The kernel's command line: what stands on it, and how a person changes it on this machine. Pure.
+/* The kernel's command line: what stands on it, and where it comes from on this machine. Pure.
  *
  * Sources: the kernel's admin-guide/kernel-parameters; Proxmox VE's "Host Bootloader" (sysboot) for who boots
  * from what and how a change is applied.  */
@@ -21,10 +21,5 @@ const char *boot_line_value (const char *line, const char *key, size_t *len);
 
 /* Does one of the comma-separated values of any KEY=… say so?  */
 bool boot_line_says (const char *line, const char *key, const char *value);
-
-/* The commands that add this word, or take away the one that begins so, and apply it; the reboot is part of
- * it.  */
-void boot_line_add (enum boot_loader loader, const char *word, char *command, size_t size);
-void boot_line_remove (enum boot_loader loader, const char *word, char *command, size_t size);
 
 #endif

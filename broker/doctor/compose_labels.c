@@ -149,14 +149,3 @@ compose_labels_add_block (const struct compose_labels *labels, const struct comp
     compose_add_line (file, edits, byte, after, "labels:");
     add_lines (labels, file, edits, byte, after, indent, false);
 }
-
-void
-compose_labels_text (const struct compose_labels *labels, char *text, size_t size)
-{
-    size_t used = 0;
-
-    *text = '\0';
-    for (unsigned i = 0; i < labels->wanted_n && used < size; i++)
-        used += (size_t) snprintf (text + used, size - used, "%s%s: \"%s\"", used > 0 ? ", " : "",
-                                   labels->wanted[i].name, labels->wanted[i].value);
-}

@@ -35,7 +35,5 @@ void compose_labels_add (const struct compose_labels *labels, const struct compo
 /* The same as a mapping of its own, by the line of this byte; step: how much deeper its keys stand.  */
 void compose_labels_add_block (const struct compose_labels *labels, const struct compose_file *file,
                                struct compose_edits *edits, size_t byte, bool after, size_t column);
-/* The same for a person: dri.enable: "true", dri.class: "batch"  */
-void compose_labels_text (const struct compose_labels *labels, char *text, size_t size);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "../../oci/cleanup.h"
 #include "../drictl/progress.h"
+#include "next_line.h"
 
 int
 doctor_init (struct doctor *doctor, const char *root, struct error *err)
@@ -98,26 +99,35 @@ doctor_none (struct doctor *doctor, const char *id, const char *format, ...)
     va_end (args);
 }
 
+static json_t *
+last_next (const struct doctor *doctor)
+{
+    const json_t *last = json_array_get (doctor->findings, json_array_size (doctor->findings) - 1);
+
+    return json_object_get (last, "next");
+}
+
 void
 doctor_next (struct doctor *doctor, const char *format, ...)
 {
-    const json_t *last = json_array_get (doctor->findings, json_array_size (doctor->findings) - 1);
     _cleanup_free_ char *line = NULL;
     va_list args;
 
     va_start (args, format);
-    line = format_clean (format, args);
+    line = next_line_is_safe (format, args) ? format_clean (format, args) : strdup (DOCTOR_NO_COMMAND);
     va_end (args);
     if (line)
-        (void) json_array_append_new (json_object_get (last, "next"), json_string (line));
+        (void) json_array_append_new (last_next (doctor), json_string (line));
 }
 
-bool
-doctor_is_plain (const char *text)
+void
+doctor_next_more (struct doctor *doctor, const char *text)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+:@-";
+    json_t *lines = last_next (doctor);
+    size_t last = json_array_size (lines) - 1;
 
-    return *text && *text != '-' && text[strspn (text, plain)] == '\0';
+    (void) json_array_set_new (lines, last,
+                               json_sprintf ("%s%s", json_string_value (json_array_get (lines, last)), text));
 }
 
 json_t *

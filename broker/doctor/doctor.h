@@ -48,13 +48,16 @@ void doctor_bad (struct doctor *doctor, const char *id, const char *format, ...)
 void doctor_none (struct doctor *doctor, const char *id, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
 
+#define DOCTOR_NO_COMMAND "# no command here: a name that it needs has characters that a shell could act on"
+
 /* A line below the last finding: the exact command to run, or line to write and (after two spaces and "#")
- * where. Each bad finding has one at least.  */
+ * where. Each bad finding has one at least. The tree may be anybody's, and its names end in a root shell:
+ * where not every argument is safe there (next_line.h), the line is DOCTOR_NO_COMMAND.  */
 void doctor_next (struct doctor *doctor, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
 
-/* Is the text safe as a word of such a command: letters, digits and "_./+:@-" only, and no "-" in front? The
- * tree may be anybody's, and its names end in a root shell: what is not plain goes into no command.  */
-bool doctor_is_plain (const char *text);
+/* More of that line: "  # " and this. A literal.  */
+#define doctor_next_comment(doctor, literal) doctor_next_more ((doctor), "  # " literal)
+void doctor_next_more (struct doctor *doctor, const char *text);
 
 /* --- files below the root; paths are absolute or relative to it, which is the same --- */
 

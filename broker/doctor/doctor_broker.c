@@ -7,18 +7,11 @@
 #include "../../oci/config.h"
 #include "../client.h"
 #include "doctor_guest.h"
+#include "../drictl/json_text.h"
 
 enum { CALL_MS = 5000 };
 
 #define LEASES "/run/dri-broker/leases"
-
-static const char *
-text_of (const json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-
-    return text ? text : "";
-}
 
 /* --- configuration --- */
 
@@ -127,12 +120,12 @@ check_version (const struct guest *guest, struct client *client)
     } else if (result == CLIENT_REFUSED) {
         doctor_none (guest->doctor, "broker.answer", "%s", err.message);
         doctor_next (guest->doctor, "sudo drictl doctor");
-    } else if (strcmp (text_of (info, "version"), VERSION) == 0) {
+    } else if (strcmp (json_text (info, "version"), VERSION) == 0) {
         doctor_good (guest->doctor, "broker.answer",
                      "it answers, and is of version " VERSION " as this program is");
     } else {
         doctor_bad (guest->doctor, "broker.answer", "it is of version %s, this program of " VERSION,
-                    text_of (info, "version"));
+                    json_text (info, "version"));
         doctor_next (guest->doctor, "sudo systemctl restart dri-broker");
     }
 }
@@ -144,7 +137,7 @@ knows (const json_t *gpus, const struct guest_node *node)
     size_t i;
 
     json_array_foreach ((json_t *) gpus, i, gpu) {
-        if (strcmp (text_of (gpu, "render"), node->name) == 0)
+        if (strcmp (json_text (gpu, "render"), node->name) == 0)
             return true;
     }
     return false;

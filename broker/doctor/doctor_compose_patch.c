@@ -223,41 +223,6 @@ take_privileged_out (struct service *service)
 
 /* --- what goes in --- */
 
-/* The number that the environment, a list or a mapping, gives this variable; fallback where it is none.  */
-static void
-find_id (struct service *service, const char *name, const char *fallback, char *id, size_t size)
-{
-    const yaml_node_t *environment = compose_get (service->file, service->node, "environment", NULL);
-    const char *value = compose_scalar (compose_get (service->file, environment, name, NULL));
-    size_t len = strlen (name);
-
-    if (environment && environment->type == YAML_SEQUENCE_NODE)
-        for (yaml_node_item_t *item = environment->data.sequence.items.start;
-             item < environment->data.sequence.items.top; item++) {
-            const char *text = compose_scalar (compose_node (service->file, *item));
-
-            if (strncmp (text, name, len) == 0 && text[len] == '=')
-                value = text + len + 1;
-        }
-    if (!*value || strlen (value) >= 10 || strspn (value, "0123456789") != strlen (value))
-        value = fallback;
-    (void) snprintf (id, size, "%s", value);
-}
-
-/* Some images drop to a user of their own without PUID and PGID.  */
-static void
-add_owner (struct service *service, const char *image)
-{
-    char uid[16], gid[16], owner[40];
-
-    if (!strstr (image, "jlesage/"))
-        return;
-    find_id (service, "USER_ID", "1000", uid, sizeof uid);
-    find_id (service, "GROUP_ID", "1000", gid, sizeof gid);
-    (void) snprintf (owner, sizeof owner, "%s:%s", uid, gid);
-    compose_labels_want (&service->labels, "dri.owner", owner, "USER_ID:GROUP_ID of this image");
-}
-
 static void
 want_labels (struct service *service)
 {
@@ -269,7 +234,6 @@ want_labels (struct service *service)
         compose_labels_want (&service->labels, "dri.gpu", service->gpu, NULL);
     if (service->card || (image && image->nodes))
         compose_labels_want (&service->labels, "dri.nodes", "render,card", NULL);
-    add_owner (service, name);
     if (image && strcmp (image->class, "interactive") != 0)
         compose_labels_want (&service->labels, "dri.class", image->class, image->why);
 }
@@ -303,11 +267,11 @@ service_is_shared (struct service *service)
 static void
 next_by_hand (struct service *service)
 {
-    char line[512];
-
-    compose_labels_text (&service->labels, line, sizeof line);
     doctor_next (service->doctor, "runtime: dri  # in the service %s", service->name);
-    doctor_next (service->doctor, "labels: { %s }", line);
+    doctor_next (service->doctor, "labels:");
+    for (unsigned i = 0; i < service->labels.wanted_n; i++)
+        doctor_next (service->doctor, "  %s: \"%s\"", service->labels.wanted[i].name,
+                     service->labels.wanted[i].value);
 }
 
 /* Drops what was edited for this service.  */

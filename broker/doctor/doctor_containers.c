@@ -8,20 +8,14 @@
 #include <strings.h>
 
 #include "../../oci/cleanup.h"
+#include "next_line.h"
 #include "doctor_engines.h"
+#include "../drictl/json_text.h"
 
 struct tally {
     unsigned looked_at, bad;
     bool default_dri;
 };
-
-static const char *
-text_of (const json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-
-    return text ? text : "";
-}
 
 static bool
 is_dri (const char *path)
@@ -40,8 +34,8 @@ find_plain (const json_t *host, const char **key)
 
     *key = "devices";
     json_array_foreach (json_object_get (host, "Devices"), i, one) {
-        if (is_dri (text_of (one, "PathOnHost")))
-            return text_of (one, "PathOnHost");
+        if (is_dri (json_text (one, "PathOnHost")))
+            return json_text (one, "PathOnHost");
     }
     *key = "volumes";
     json_array_foreach (json_object_get (host, "Binds"), i, one) {
@@ -55,7 +49,7 @@ find_plain (const json_t *host, const char **key)
 static bool
 is_enabled (const json_t *config)
 {
-    const char *label = text_of (json_object_get (config, "Labels"), "dri.enable");
+    const char *label = json_text (json_object_get (config, "Labels"), "dri.enable");
     const json_t *one;
     size_t i;
 
@@ -68,36 +62,43 @@ is_enabled (const json_t *config)
     return false;
 }
 
-/* What to write, and where. The labels may be the image's own, so anybody's: plain ones only become part of a
- * command.  */
+/* What to write, and where, instead of this key. The labels may be the image's own, so anybody's.  */
 static void
-next_labels (const struct guest *guest, const json_t *config, const char *instead)
+next_labels (const struct guest *guest, const json_t *config, const char *key)
 {
     const json_t *labels = json_object_get (config, "Labels");
-    const char *service = text_of (labels, "com.docker.compose.service");
-    const char *files = text_of (labels, "com.docker.compose.project.config_files");
+    const char *service = json_text (labels, "com.docker.compose.service");
+    const char *files = json_text (labels, "com.docker.compose.project.config_files");
     char file[256];
     bool plain = snprintf (file, sizeof file, "%.*s", (int) strcspn (files, ","), files) < (int) sizeof file
-                 && doctor_is_plain (file) && doctor_is_plain (service);
+                 && next_line_is_plain (file) && next_line_is_plain (service);
 
     if (!service[0]) {
-        doctor_next (guest->doctor, "docker run --runtime dri --label dri.enable=true …  # instead of %s",
-                     instead);
+        doctor_next (guest->doctor, "docker run --runtime dri --label dri.enable=true …  # instead of "
+                                    "--device, --group-add and --privileged");
         return;
     }
     doctor_next (guest->doctor, "runtime: dri");
-    doctor_next (guest->doctor, "labels: {dri.enable: \"true\"}  # both in %s, service %s, instead of %s",
-                 plain ? file : "its compose file", doctor_is_plain (service) ? service : "as labelled",
-                 instead);
-    if (plain)
-        doctor_next (guest->doctor, "docker compose -f %s up -d %s", file, service);
+    if (!plain) {
+        doctor_next (guest->doctor,
+                     "labels: {dri.enable: \"true\"}  # both in its compose file, instead of %s: (and "
+                     "group_add:)",
+                     key);
+        return;
+    }
+    doctor_next (guest->doctor,
+                 "labels: {dri.enable: \"true\"}  # both in %s, service %s, instead of %s: (and group_add:)",
+                 file, service, key);
+    /* No -f: the label may be anybody's, and the file the container's own.  */
+    doctor_next (guest->doctor, "docker compose up -d %s  # in the folder of that file, if it is yours",
+                 service);
 }
 
 static void
 judge_docker (const struct guest *guest, const json_t *record, const json_t *host, struct tally *tally)
 {
     const json_t *config = json_object_get (record, "Config");
-    const char *name = text_of (record, "Name"), *runtime = text_of (host, "Runtime"), *key,
+    const char *name = json_text (record, "Name"), *runtime = json_text (host, "Runtime"), *key,
                *plain = find_plain (host, &key);
     bool by_dri = strcmp (runtime, "dri") == 0 || (!runtime[0] && tally->default_dri);
     unsigned bad = guest->doctor->bad;
@@ -119,14 +120,13 @@ judge_docker (const struct guest *guest, const json_t *record, const json_t *hos
                     "%s takes %s by itself (%s:): the broker knows nothing of it, and the group number that "
                     "it needs is this machine's",
                     name, plain, key);
-        next_labels (guest, config,
-                     strcmp (key, "devices") == 0 ? "devices: and group_add:" : "the volume /dev/dri");
+        next_labels (guest, config, key);
     } else if (json_is_true (json_object_get (host, "Privileged"))) {
         doctor_bad (guest->doctor, "containers.privileged",
                     "%s is privileged: it sees every GPU, and the whole machine is its own; for a GPU alone "
                     "that is never needed",
                     name);
-        next_labels (guest, config, "privileged:");
+        next_labels (guest, config, "privileged");
     }
     tally->bad += guest->doctor->bad - bad;
 }
@@ -159,7 +159,7 @@ look_at_docker (const struct guest *guest, struct tally *tally)
 {
     _cleanup_json_ json_t *configuration = docker_configuration (guest);
     _cleanup_names_ struct doctor_names names = {0};
-    const char *root = text_of (configuration, "data-root");
+    const char *root = json_text (configuration, "data-root");
     bool readable;
 
     tally->default_dri = docker_default_is_dri (configuration);
@@ -186,21 +186,21 @@ judge_podman (const struct guest *guest, const char *id, struct tally *tally)
     static const char root[] = "/var/lib/containers/storage/overlay-containers";
     _cleanup_json_ json_t *spec = doctor_read_json (guest->doctor, "%s/%s/userdata/config.json", root, id);
     const json_t *device, *annotations = json_object_get (spec, "annotations");
-    const char *hostname = text_of (spec, "hostname");
+    const char *hostname = json_text (spec, "hostname");
     size_t i;
 
     if (!spec)
         return;
     tally->looked_at++;
-    if (strcasecmp (text_of (annotations, "dri.enable"), "true") == 0)
+    if (strcasecmp (json_text (annotations, "dri.enable"), "true") == 0)
         return;
     json_array_foreach (json_object_get (json_object_get (spec, "linux"), "devices"), i, device) {
-        if (!is_dri (text_of (device, "path")))
+        if (!is_dri (json_text (device, "path")))
             continue;
         doctor_bad (
             guest->doctor, "containers.devices",
             "Podman's %s takes %s by itself (--device, or privileged): it sees that GPU past the broker",
-            hostname[0] ? hostname : id, text_of (device, "path"));
+            hostname[0] ? hostname : id, json_text (device, "path"));
         doctor_next (guest->doctor, "podman run --annotation dri.enable=true …  # instead of --device and "
                                     "--group-add; in a quadlet: Annotation=dri.enable=true");
         tally->bad++;

@@ -6,16 +6,9 @@
 
 #include "../../oci/cleanup.h"
 #include "../install/daemon_json.h"
+#include "../drictl/json_text.h"
 
 #define DAEMON_JSON "/etc/docker/daemon.json"
-
-static const char *
-text_of (const json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-
-    return text ? text : "";
-}
 
 static bool
 is_one_there (const struct guest *guest, const char *const *paths)
@@ -39,7 +32,7 @@ docker_configuration (const struct guest *guest)
 bool
 docker_default_is_dri (const json_t *configuration)
 {
-    return strcmp (text_of (configuration, "default-runtime"), "dri") == 0;
+    return strcmp (json_text (configuration, "default-runtime"), "dri") == 0;
 }
 
 /* With the place of the mistake, by the parser that `drictl install docker` has.  */
@@ -62,7 +55,7 @@ static void
 check_runtime (const struct guest *guest, const json_t *configuration)
 {
     const json_t *dri = json_object_get (json_object_get (configuration, "runtimes"), "dri");
-    const char *path = text_of (dri, "path");
+    const char *path = json_text (dri, "path");
     struct stat st;
 
     if (!dri) {
@@ -118,7 +111,7 @@ check_docker (const struct guest *guest)
     doctor_good (guest->doctor, "docker.config", "Docker's " DAEMON_JSON " is %s",
                  json_object_size (configuration) > 0 ? "valid" : "empty or not there, which is valid");
     check_runtime (guest, configuration);
-    if (text_of (configuration, "userns-remap")[0])
+    if (json_text (configuration, "userns-remap")[0])
         doctor_good (guest->doctor, "docker.userns",
                      "Docker remaps users (userns-remap): the nodes of a lease get the mapped owner");
 }
@@ -138,7 +131,7 @@ check_podman (const struct guest *guest)
         return;
     }
     hook = doctor_read_json (guest->doctor, "%s/dri-broker-precreate.json", folder);
-    path = text_of (json_object_get (hook, "hook"), "path");
+    path = json_text (json_object_get (hook, "hook"), "path");
     if (hook && doctor_exists (guest->doctor, "%s", path)
         && doctor_exists (guest->doctor, "/etc/containers/containers.conf.d/dri-broker.conf")) {
         doctor_good (guest->doctor, "podman.hooks", "Podman has the hooks, %s", path);

@@ -5,6 +5,7 @@
  * names, intel_uc.c (uc_expand_default_options) for the defaults of enable_guc: HuC is off up to Tiger and
  * Rocket Lake.  */
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,8 +179,10 @@ read_option (const struct guest *guest, char *source, size_t size)
     (void) doctor_list_dir (guest->doctor, &names, "/etc/modprobe.d");
     for (size_t i = 0; i < names.n; i++) {
         _cleanup_free_ char *text =
-            doctor_read_file (guest->doctor, NULL, "/etc/modprobe.d/%s", names.list[i]);
-        long one = text && doctor_is_plain (names.list[i]) ? option_in (text) : -1;
+            fnmatch ("*.conf", names.list[i], 0) == 0
+                ? doctor_read_file (guest->doctor, NULL, "/etc/modprobe.d/%s", names.list[i])
+                : NULL;
+        long one = text ? option_in (text) : -1;
 
         if (one >= 0) {
             value = one;

@@ -23,9 +23,10 @@ next_newer_kernel (const struct guest *guest)
 {
     const struct doctor_system *system = &guest->system;
 
-    if (strstr (system->release, "-pve") || guest->kind == GUEST_LXC)
-        doctor_next (guest->doctor, "apt update && apt full-upgrade && reboot%s", guest_where (guest));
-    else if (strcmp (system->distribution, "ubuntu") == 0)
+    if (strstr (system->release, "-pve") || guest->kind == GUEST_LXC) {
+        doctor_next (guest->doctor, "apt update && apt full-upgrade && reboot");
+        guest_next_where (guest);
+    } else if (strcmp (system->distribution, "ubuntu") == 0)
         doctor_next (guest->doctor, "sudo apt install linux-generic-hwe-%s && sudo reboot", system->version);
     else if (strcmp (system->distribution, "debian") == 0 && strcmp (system->version, "12") == 0)
         doctor_next (guest->doctor,
@@ -70,15 +71,17 @@ is_kept_out (const struct guest *guest, const char *module, const char *title)
         return false;
     doctor_bad (guest->doctor, "gpu.driver", "%s: no driver, since %s blacklists %s", title, rule->source,
                 module);
-    if (rule->source[0] == '/')
+    if (rule->source[0] == '/') {
         doctor_next (guest->doctor,
-                     "sudo sed -i '/^ *blacklist *%s/d' %s && sudo update-initramfs -u && sudo reboot%s",
-                     module, rule->source, guest_where (guest));
-    else
+                     "sudo sed -i '/^ *blacklist *%s/d' %s && sudo update-initramfs -u && sudo reboot",
+                     module, rule->source);
+        guest_next_where (guest);
+    } else {
         doctor_next (guest->doctor,
                      "grep -o '[a-z_.]*blacklist=[^ ]*' /proc/cmdline  # take %s out of it, in "
                      "/etc/default/grub, then: sudo update-grub && sudo reboot",
                      module);
+    }
     return true;
 }
 
@@ -147,13 +150,14 @@ explain_unbound (const struct guest *guest, const struct doctor_pci *pci, const 
     if (!doctor_exists (guest->doctor, "/sys/module/%s", support.module)) {
         doctor_bad (guest->doctor, "gpu.driver", "%s: no driver, since %s is not loaded", title,
                     support.module);
-        doctor_next (guest->doctor, "sudo modprobe %s && drictl doctor%s", support.module,
-                     guest_where (guest));
+        doctor_next (guest->doctor, "sudo modprobe %s && drictl doctor", support.module);
+        guest_next_where (guest);
         return;
     }
     doctor_bad (guest->doctor, "gpu.driver", "%s: %s is loaded and did not take it; its log says why", title,
                 support.module);
-    doctor_next (guest->doctor, "sudo journalctl -k -b | grep %s%s", pci->address, guest_where (guest));
+    doctor_next (guest->doctor, "sudo journalctl -k -b | grep %s", pci->address);
+    guest_next_where (guest);
 }
 
 /* --- a driver has it --- */
@@ -237,7 +241,8 @@ report_none (const struct guest *guest)
         break;
     case GUEST_LXC:
     case GUEST_NONE:
-        doctor_next (guest->doctor, "lspci -nn%s", guest_where (guest));
+        doctor_next (guest->doctor, "lspci -nn");
+        guest_next_where (guest);
         break;
     }
 }
@@ -269,7 +274,8 @@ check_firmware_screen (const struct guest *guest)
                         "%s is only the screen that the firmware has left (%s): it renders nothing, and no "
                         "GPU's driver has taken over",
                         node->name, node->driver);
-            doctor_next (guest->doctor, "sudo journalctl -k -b | grep -i drm%s", guest_where (guest));
+            doctor_next (guest->doctor, "sudo journalctl -k -b | grep -i drm");
+            guest_next_where (guest);
         }
     }
 }
@@ -299,4 +305,5 @@ doctor_gpu (const struct guest *guest)
     if (usable == 0 && !has_render_node (guest))
         report_none (guest);
     check_firmware_screen (guest);
+    doctor_system_say_unread (&guest->system);
 }

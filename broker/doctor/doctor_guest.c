@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include "../../oci/cleanup.h"
+#include "next_line.h"
 
 enum { DRM_MAJOR = 226 };
 
@@ -64,7 +65,7 @@ read_node (const struct doctor *doctor, const char *name, struct guest_node *nod
     unsigned major;
 
     /* A connector, as card0-HDMI-A-1, has no number.  */
-    if (!dev || strlen (name) >= sizeof node->name || !doctor_is_plain (name))
+    if (!dev || strlen (name) >= sizeof node->name || !next_line_is_plain (name))
         return false;
     *node = (struct guest_node){.render = strncmp (name, "renderD", 7) == 0};
     if (sscanf (dev, "%8u:%8u", &major, &node->minor) != 2 || major != DRM_MAJOR)
@@ -136,10 +137,11 @@ guest_group_id (const struct guest *guest, const char *name, gid_t *gid)
     return find_group (guest, name, 0, same, sizeof same, gid);
 }
 
-const char *
-guest_where (const struct guest *guest)
+void
+guest_next_where (const struct guest *guest)
 {
-    return guest->kind == GUEST_LXC ? "  # on the host" : "";
+    if (guest->kind == GUEST_LXC)
+        doctor_next_comment (guest->doctor, "on the host");
 }
 
 /* --- all of it --- */

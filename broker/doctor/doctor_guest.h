@@ -46,8 +46,8 @@ const struct guest_node *guest_render_node (const struct guest *guest, const cha
 bool guest_group_name (const struct guest *guest, gid_t gid, char *name, size_t size);
 bool guest_group_id (const struct guest *guest, const char *name, gid_t *gid);
 
-/* "  # on the host": what an LXC cannot do itself; "" elsewhere. To end a line of doctor_next().  */
-const char *guest_where (const struct guest *guest);
+/* Ends a line of doctor_next(), of what an LXC cannot do itself, with where it is done.  */
+void guest_next_where (const struct guest *guest);
 
 /* The subjects.  */
 void doctor_gpu (const struct guest *guest);      /* PCI and the kernel's drivers */

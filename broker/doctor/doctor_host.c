@@ -179,6 +179,15 @@ host_passes_devices (const struct host *host)
 }
 
 void
+host_next_firmware (const struct host *host)
+{
+    if (doctor_exists (host->doctor, "/sys/firmware/efi"))
+        doctor_next (host->doctor, "systemctl reboot --firmware-setup");
+    else
+        doctor_next (host->doctor, "reboot");
+}
+
+void
 host_title (const struct doctor_pci *pci, char title[HOST_TITLE_MAX])
 {
     char name[HOST_TITLE_MAX - sizeof pci->address - 1];

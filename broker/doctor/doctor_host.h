@@ -54,6 +54,9 @@ bool host_same_card (const struct doctor_pci *a, const struct doctor_pci *b);
 /* Does it give devices to VMs, or mean to? One that has containers only needs no IOMMU.  */
 bool host_passes_devices (const struct host *host);
 
+/* doctor_next() with the way into the firmware's setup; what to do there is a comment of the caller's.  */
+void host_next_firmware (const struct host *host);
+
 enum { HOST_TITLE_MAX = 112 };
 
 /* "0000:00:02.0 Alder Lake-N [8086:46d1]"  */

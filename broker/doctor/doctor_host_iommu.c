@@ -27,15 +27,6 @@ is_amd (const struct host *host)
     return cpu && strstr (cpu, "AuthenticAMD") != NULL;
 }
 
-static void
-next_firmware (const struct host *host, const char *what)
-{
-    doctor_next (host->doctor, "%s  # %s",
-                 doctor_exists (host->doctor, "/sys/firmware/efi") ? "systemctl reboot --firmware-setup"
-                                                                   : "reboot",
-                 what);
-}
-
 /* The word that turns the IOMMU off, or NULL.  */
 static const char *
 turned_off (const struct host *host)
@@ -55,7 +46,8 @@ explain_amd (const struct host *host)
             host->doctor, "host.iommu",
             "the IOMMU is off in the firmware: it has no IVRS table; the kernel needs no word for AMD's, "
             "and amd_iommu=on is none");
-        next_firmware (host, "turn on \"IOMMU\" or \"AMD-Vi\", not \"Auto\"");
+        host_next_firmware (host);
+        doctor_next_comment (host->doctor, "turn on \"IOMMU\" or \"AMD-Vi\", not \"Auto\"");
         return;
     }
     doctor_bad (host->doctor, "host.iommu",
@@ -71,7 +63,8 @@ explain_intel (const struct host *host)
             host->doctor, "host.iommu",
             "the IOMMU is off in the firmware: it has no DMAR table; no word on the kernel command line "
             "helps");
-        next_firmware (host, "turn on \"VT-d\"");
+        host_next_firmware (host);
+        doctor_next_comment (host->doctor, "turn on \"VT-d\"");
         return;
     }
     if (is_pve_kernel (host) && host->system.kernel >= INTEL_DEFAULT) {

@@ -36,20 +36,20 @@ check_blacklist (const struct host *host, const char *module, unsigned vendor)
         "%s is blacklisted by %s: GPU %s has no driver, so neither the host nor a container can use it",
         module, rule->source, kept->address);
     if (rule->source[0] == '/')
-        doctor_next (host->doctor, "sed -i '/^blacklist *%s/d' %s && %s", module, rule->source, HOST_REFRESH);
+        doctor_next (host->doctor, "sed -i '/^blacklist *%s/d' %s && " HOST_REFRESH, module, rule->source);
     else
         doctor_next_boot_remove (&host->system, "modprobe.blacklist=");
 }
 
 static void
-find_newest (const struct host *host, const char *source, char newest[96], time_t *when)
+find_newest (const struct host *host, const char *source, char newest[MODPROBE_SOURCE_MAX], time_t *when)
 {
     struct stat st;
 
     if (source[0] != '/' || !doctor_stat (host->doctor, &st, "%s", source) || st.st_mtime <= *when)
         return;
     *when = st.st_mtime;
-    (void) snprintf (newest, 96, "%s", source);
+    (void) snprintf (newest, MODPROBE_SOURCE_MAX, "%s", source);
 }
 
 /* Is what modprobe.d says of our modules in the initramfs? It holds a copy from when it was made.  */
@@ -57,7 +57,7 @@ static void
 check_initramfs (const struct host *host)
 {
     const struct modprobe *modprobe = &host->system.modprobe;
-    char newest[96] = "";
+    char newest[MODPROBE_SOURCE_MAX] = "";
     time_t when = 0;
     struct stat st;
 
@@ -77,7 +77,7 @@ check_initramfs (const struct host *host)
         doctor_bad (host->doctor, "host.initramfs",
                     "%s was changed after the initramfs of kernel %s was made, which still has the old text",
                     newest, host->system.release);
-        doctor_next (host->doctor, "%s", HOST_REFRESH);
+        doctor_next (host->doctor, HOST_REFRESH);
     } else {
         doctor_good (host->doctor, "host.initramfs", "the initramfs of kernel %s is newer than %s",
                      host->system.release, newest);
@@ -132,7 +132,7 @@ check_virqfd (const struct host *host)
 
         (void) snprintf (path, sizeof path, "/etc/modules-load.d/%s", names.list[i]);
         /* Debian has a link to /etc/modules there.  */
-        if (strcmp (names.list[i], "modules.conf") != 0 && doctor_is_plain (names.list[i]))
+        if (strcmp (names.list[i], "modules.conf") != 0)
             found += check_module_file (host, path);
     }
     if (found == 0)
@@ -151,6 +151,7 @@ doctor_host_modules (const struct host *host)
 
     for (size_t i = 0; i < countof (drivers); i++)
         check_blacklist (host, drivers[i].module, drivers[i].vendor);
+    doctor_system_say_unread (&host->system);
     check_initramfs (host);
     check_virqfd (host);
 }

@@ -231,9 +231,9 @@ check_bar (const struct host *host, const struct doctor_pci *gpu, unsigned index
                     gpu->address, bar->size >> 20, index, largest >> 20,
                     above ? "Resizable BAR is off in the firmware"
                           : "Above 4G Decoding is off in the firmware");
-        doctor_next (host->doctor, "%s  # turn on \"Above 4G Decoding\" and \"Resizable BAR\", and CSM off",
-                     doctor_exists (host->doctor, "/sys/firmware/efi") ? "systemctl reboot --firmware-setup"
-                                                                       : "reboot");
+        host_next_firmware (host);
+        doctor_next_comment (host->doctor,
+                             "turn on \"Above 4G Decoding\" and \"Resizable BAR\", and CSM off");
     } else if (largest > 0) {
         doctor_good (host->doctor, "host.bar",
                      "GPU %s shows all of its memory at once (BAR %u, %" PRIu64 " MiB)", gpu->address, index,

@@ -36,8 +36,8 @@ static void
 next_drop_id (const struct host *host, const struct modprobe_id *id)
 {
     if (id->source[0] == '/')
-        doctor_next (host->doctor, "sed -i 's/%04x:%04x[^, ]*,\\?//I' %s && %s", id->vendor, id->device,
-                     id->source, HOST_REFRESH);
+        doctor_next (host->doctor, "sed -i 's/%04x:%04x[^, ]*,\\?//I' %s && " HOST_REFRESH, id->vendor,
+                     id->device, id->source);
     else
         doctor_next_boot_remove (&host->system, "vfio-pci.ids=");
 }
@@ -230,7 +230,7 @@ check_order (const struct host *host, const struct doctor_pci *gpu)
                     : "");
     if (!modprobe_find (&host->system.modprobe, MODPROBE_BEFORE, module, "vfio_pci"))
         doctor_next (host->doctor, "echo 'softdep %s pre: vfio-pci' >>/etc/modprobe.d/vfio.conf", module);
-    doctor_next (host->doctor, "%s", HOST_REFRESH);
+    doctor_next (host->doctor, HOST_REFRESH);
 }
 
 void

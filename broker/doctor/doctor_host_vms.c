@@ -12,13 +12,12 @@
 /* The line again, without these properties, and with that one.  */
 static void
 next_line (const struct host *host, const struct pve_vm *vm, const struct pve_hostpci *line,
-           const char *without, const char *with, const char *why)
+           const char *without, const char *with)
 {
     char text[sizeof line->text];
 
     pve_hostpci_edit (line, without, with, text, sizeof text);
-    doctor_next (host->doctor, "qm set %u -hostpci%u '%s'%s%s", vm->id, line->index, text, *why ? "  # " : "",
-                 why);
+    doctor_next (host->doctor, "qm set %u -hostpci%u '%s'", vm->id, line->index, text);
 }
 
 /* Its first device that is here, preferably a GPU; NULL where there is none.  */
@@ -52,8 +51,9 @@ check_missing (const struct host *host, const struct pve_vm *vm, const struct pv
                 "VM %u does not start: hostpci%u is %s, and there is no such device", vm->id, line->index,
                 line->host);
     doctor_next (host->doctor, "drictl iommu  # the devices that there are; addresses change when cards do");
-    doctor_next (host->doctor, "qm set %u -hostpci%u ADDRESS%s", vm->id, line->index,
-                 line->pcie ? ",pcie=1" : "");
+    doctor_next (host->doctor,
+                 line->pcie ? "qm set %u -hostpci%u ADDRESS,pcie=1" : "qm set %u -hostpci%u ADDRESS", vm->id,
+                 line->index);
 }
 
 static void
@@ -81,7 +81,7 @@ check_legacy (const struct host *host, const struct pve_vm *vm, const struct pve
         host->doctor, "host.vm-legacy-igd",
         "VM %u: legacy-igd=1 on hostpci%u, but %s; what encodes and decodes only needs neither it nor x-vga",
         vm->id, line->index, why);
-    next_line (host, vm, line, "legacy-igd,x-vga,pcie", pve_vm_is_q35 (vm) ? "pcie=1" : "", "");
+    next_line (host, vm, line, "legacy-igd,x-vga,pcie", pve_vm_is_q35 (vm) ? "pcie=1" : "");
 }
 
 static void
@@ -106,7 +106,8 @@ check_x_vga (const struct host *host, const struct pve_vm *vm, const struct pve_
                 "does not need "
                 "it",
                 vm->id, line->index);
-    next_line (host, vm, line, "x-vga", "", "unless a monitor on the host's port shall show this VM");
+    next_line (host, vm, line, "x-vga", "");
+    doctor_next_comment (host->doctor, "unless a monitor on the host's port shall show this VM");
 }
 
 static void
@@ -126,7 +127,7 @@ check_pcie (const struct host *host, const struct pve_vm *vm, const struct pve_h
             "VM %u is q35, and hostpci%u lacks pcie=1: its driver sees a card of old PCI, without what PCI "
             "Express has beyond that",
             vm->id, line->index);
-        next_line (host, vm, line, "pcie", "pcie=1", "");
+        next_line (host, vm, line, "pcie", "pcie=1");
     } else if (!line->pcie) {
         doctor_none (host->doctor, "host.vm-pcie",
                      "VM %u is i440fx, where hostpci%u is a card of old PCI; Proxmox VE's manual recommends "
@@ -148,7 +149,7 @@ check_rom (const struct host *host, const struct pve_vm *vm, const struct pve_ho
         doctor_bad (host->doctor, "host.vm-rom",
                     "VM %u does not start: romfile=%s of hostpci%u is not in /usr/share/kvm", vm->id,
                     line->romfile, line->index);
-        doctor_next (host->doctor, "cp -- '%s' /usr/share/kvm/", line->romfile);
+        doctor_next (host->doctor, "cp %s /usr/share/kvm/", line->romfile);
     }
     if (!line->rombar && line->x_vga) {
         doctor_bad (host->doctor, "host.vm-rom",
@@ -156,7 +157,7 @@ check_rom (const struct host *host, const struct pve_vm *vm, const struct pve_ho
                     "stays dark "
                     "until the guest's own driver comes",
                     vm->id, line->index);
-        next_line (host, vm, line, "rombar", "", "");
+        next_line (host, vm, line, "rombar", "");
     }
 }
 

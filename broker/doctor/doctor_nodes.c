@@ -99,8 +99,8 @@ doctor_nodes (const struct guest *guest)
         if (kernel_driver_is_fit (pci->driver) && !guest_render_node (guest, pci->address)) {
             doctor_bad (guest->doctor, "gpu.node", "%s: %s made no render node of it; its log says why",
                         pci->address, pci->driver);
-            doctor_next (guest->doctor, "sudo journalctl -k -b | grep %s%s", pci->address,
-                         guest_where (guest));
+            doctor_next (guest->doctor, "sudo journalctl -k -b | grep %s", pci->address);
+            guest_next_where (guest);
         }
     }
     for (size_t i = 0; i < guest->n_nodes && guest->kind != GUEST_LXC; i++)

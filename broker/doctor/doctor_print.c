@@ -8,6 +8,7 @@
 #include "../../oci/cleanup.h"
 #include "doctor.h"
 #include "../drictl/print.h"
+#include "../drictl/json_text.h"
 
 enum { WIDTH_MIN = 40, WIDTH_MAX = 110 };
 
@@ -88,14 +89,6 @@ mark_of (const char *outcome)
     return &marks[i];
 }
 
-static const char *
-text_of (const json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-
-    return text ? text : "";
-}
-
 /* Where the locale is not UTF-8, what our own sentences have beyond ASCII.  */
 static char *
 to_locale (const struct style *style, const char *text)
@@ -126,8 +119,8 @@ print_next (const struct style *style, const json_t *next)
 static void
 print_finding (const struct style *style, const json_t *finding)
 {
-    _cleanup_free_ char *text = to_locale (style, text_of (finding, "finding"));
-    const struct mark *mark = mark_of (text_of (finding, "outcome"));
+    _cleanup_free_ char *text = to_locale (style, json_text (finding, "finding"));
+    const struct mark *mark = mark_of (json_text (finding, "outcome"));
 
     (void) printf ("  %s%s%s ", style->colours ? mark->colour : "", style->utf8 ? mark->utf8 : mark->ascii,
                    style->colours ? "\033[0m" : "");
@@ -157,8 +150,8 @@ doctor_report_print (const struct doctor *doctor)
 
     find_style (&style);
     json_array_foreach (doctor->findings, i, finding) {
-        if (strcmp (area, text_of (finding, "area")) != 0) {
-            area = text_of (finding, "area");
+        if (strcmp (area, json_text (finding, "area")) != 0) {
+            area = json_text (finding, "area");
             (void) printf ("%s%s%s%s\n", i > 0 ? "\n" : "", style.colours ? "\033[1m" : "", area,
                            style.colours ? "\033[0m" : "");
         }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../oci/cleanup.h"
+#include "next_line.h"
 
 static bool
 ends_with (const char *text, const char *end)
@@ -13,6 +14,16 @@ ends_with (const char *text, const char *end)
     size_t len = strlen (text), wanted = strlen (end);
 
     return len >= wanted && strcmp (text + len - wanted, end) == 0;
+}
+
+/* What is no file is nothing to modprobe either: a link to /dev/null hides a name of another folder.  */
+static void
+note_unread (struct doctor_system *system, const char *path)
+{
+    if (errno == ENOENT || errno == EINVAL)
+        return;
+    if (system->n_unread++ == 0)
+        (void) snprintf (system->unread, sizeof system->unread, "%s: %s", path, strerror (errno));
 }
 
 /* modprobe.d(5): files that end in .conf; one of /etc hides those of the same name in /run and /usr/lib.  */
@@ -27,15 +38,17 @@ read_modprobe (struct doctor_system *system)
         (void) doctor_list_dir (system->doctor, &names, "%s", folders[f]);
         for (size_t i = 0; i < names.n; i++) {
             _cleanup_free_ char *text = NULL;
-            char path[256];
+            char path[MODPROBE_SOURCE_MAX];
 
-            if (!ends_with (names.list[i], ".conf") || !doctor_is_plain (names.list[i])
+            if (!ends_with (names.list[i], ".conf")
                 || (f > 0 && doctor_exists (system->doctor, "%s/%s", folders[0], names.list[i])))
                 continue;
             (void) snprintf (path, sizeof path, "%s/%s", folders[f], names.list[i]);
             text = doctor_read_file (system->doctor, NULL, "%s", path);
             if (text)
                 modprobe_add_file (&system->modprobe, path, text);
+            else
+                note_unread (system, path);
         }
     }
     modprobe_add_boot_line (&system->modprobe, system->boot_line);
@@ -50,7 +63,7 @@ read_kernel (struct doctor_system *system)
     if (!release || sscanf (release, "%4u.%3u", &major, &minor) != 2)
         return;
     release[strcspn (release, "\n")] = '\0';
-    if (!doctor_is_plain (release))
+    if (!next_line_is_plain (release))
         return;
     (void) snprintf (system->release, sizeof system->release, "%s", release);
     system->kernel = KERNEL (major, minor);
@@ -71,7 +84,7 @@ take_value (const char *text, const char *key, char *out, size_t size)
     line += strlen (key);
     line += strspn (line, "\"'");
     (void) snprintf (out, size, "%.*s", (int) strcspn (line, "\"'\n"), line);
-    if (!doctor_is_plain (out))
+    if (!next_line_is_plain (out))
         *out = '\0';
 }
 
@@ -113,21 +126,54 @@ doctor_system_finish (struct doctor_system *system)
 }
 
 void
+doctor_system_say_unread (const struct doctor_system *system)
+{
+    if (system->n_unread > 0)
+        doctor_none (system->doctor, "modprobe.unread",
+                     "%s; what it says of modules is not known here (files like that: %u)", system->unread,
+                     system->n_unread);
+    if (system->modprobe.ignored > 0)
+        doctor_none (system->doctor, "modprobe.left-out",
+                     "modprobe.d and the kernel's command line have %u more entries than are looked at",
+                     system->modprobe.ignored);
+}
+
+#define CMDLINE "/etc/kernel/cmdline"
+#define GRUB    "/etc/default/grub"
+#define DEFAULT "^GRUB_CMDLINE_LINUX_DEFAULT"
+#define BY_TOOL "proxmox-boot-tool refresh && reboot"
+#define BY_GRUB "update-grub && reboot"
+
+void
 doctor_next_boot_add (const struct doctor_system *system, const char *word)
 {
-    char command[256];
-
-    boot_line_add (system->loader, word, command, sizeof command);
-    doctor_next (system->doctor, "%s", command);
+    switch (system->loader) {
+    case BOOT_SYSTEMD:
+        doctor_next (system->doctor, "sed -i '1s/$/ %s/' " CMDLINE " && " BY_TOOL, word);
+        break;
+    case BOOT_GRUB_PROXMOX:
+        doctor_next (system->doctor, "sed -i 's/" DEFAULT "=\"/&%s /' " GRUB " && " BY_TOOL, word);
+        break;
+    case BOOT_GRUB:
+        doctor_next (system->doctor, "sed -i 's/" DEFAULT "=\"/&%s /' " GRUB " && " BY_GRUB, word);
+        break;
+    }
 }
 
 void
 doctor_next_boot_remove (const struct doctor_system *system, const char *word)
 {
-    char command[256];
-
-    boot_line_remove (system->loader, word, command, sizeof command);
-    doctor_next (system->doctor, "%s", command);
+    switch (system->loader) {
+    case BOOT_SYSTEMD:
+        doctor_next (system->doctor, "sed -i 's/ *\\b%s[^ \"]*//' " CMDLINE " && " BY_TOOL, word);
+        break;
+    case BOOT_GRUB_PROXMOX:
+        doctor_next (system->doctor, "sed -i 's/ *\\b%s[^ \"]*//' " GRUB " && " BY_TOOL, word);
+        break;
+    case BOOT_GRUB:
+        doctor_next (system->doctor, "sed -i 's/ *\\b%s[^ \"]*//' " GRUB " && " BY_GRUB, word);
+        break;
+    }
 }
 
 /* Is there a line with "/NAME.ko" before what follows a file's name in either list? Modules may be

@@ -17,11 +17,16 @@ struct doctor_system {
     unsigned kernel;                    /* KERNEL() of it, 0 where it is not known */
     char distribution[24], version[16]; /* os-release(5): ID, VERSION_ID; "" where they are not known */
     struct modprobe modprobe;
+    unsigned n_unread;                     /* files of modprobe.d that are there and cannot be read */
+    char unread[MODPROBE_SOURCE_MAX + 64]; /* the first of them, and why */
 };
 
 /* Errors: memory.  */
 int doctor_system_read (struct doctor_system *system, struct doctor *doctor, struct error *err);
 void doctor_system_finish (struct doctor_system *system);
+
+/* Says what of modprobe.d was left out.  */
+void doctor_system_say_unread (const struct doctor_system *system);
 
 /* doctor_next() with the commands that change the kernel's command line.  */
 void doctor_next_boot_add (const struct doctor_system *system, const char *word);

@@ -9,36 +9,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../../oci/below.h"
 #include "../../oci/cleanup.h"
 #include "../../oci/file.h"
 #include "doctor.h"
 
-static int open_below (const struct doctor *doctor, uint64_t flags, const char *format, va_list args)
+static int open_in_tree (const struct doctor *doctor, uint64_t flags, const char *format, va_list args)
     __attribute__ ((format (printf, 3, 0)));
 
 /* With O_PATH: nothing happens to a device node or a FIFO by that.  */
 static int
-open_below (const struct doctor *doctor, uint64_t flags, const char *format, va_list args)
+open_in_tree (const struct doctor *doctor, uint64_t flags, const char *format, va_list args)
 {
-    const struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags, .resolve = RESOLVE_IN_ROOT};
     _cleanup_free_ char *path = NULL;
-    int fd;
 
     if (vasprintf (&path, format, args) < 0)
         return -1;
-    fd = (int) syscall (SYS_openat2, doctor->root, path, &how, sizeof how);
-    return fd;
+    return open_below (doctor->root, path, O_PATH | flags, RESOLVE_IN_ROOT);
 }
 
-/* open_below() for a function's own variable arguments.  */
+/* open_in_tree() for a function's own variable arguments.  */
 #define OPEN_BELOW(fd, doctor, flags, format)                                                                \
     do {                                                                                                     \
         va_list args_;                                                                                       \
         va_start (args_, format);                                                                            \
-        (fd) = open_below ((doctor), (flags), (format), args_);                                              \
+        (fd) = open_in_tree ((doctor), (flags), (format), args_);                                            \
         va_end (args_);                                                                                      \
     } while (0)
 

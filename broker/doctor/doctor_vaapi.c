@@ -16,16 +16,9 @@
 #include "../codecs.h"
 #include "doctor_guest.h"
 #include "doctor_kernels.h"
+#include "../drictl/json_text.h"
 
 enum { REPORT_MAX = 1 << 20, DRM_MAJOR = 226 };
-
-static const char *
-text_of (const json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-
-    return text ? text : "";
-}
 
 /* --- dri-probe --- */
 
@@ -106,7 +99,7 @@ judge_firmware (const struct guest *guest, const struct guest_node *node, const 
     size_t i, len = 0;
 
     json_array_foreach ((json_t *) list, i, one) {
-        const char *status = text_of (one, "status");
+        const char *status = json_text (one, "status");
 
         missing |= strcmp (status, "missing") == 0;
         if (strcmp (status, "running") != 0 && strcmp (status, "clear-media") != 0) {
@@ -114,8 +107,8 @@ judge_firmware (const struct guest *guest, const struct guest_node *node, const 
             continue;
         }
         len += (size_t) snprintf (running + len, sizeof running - len, "%s%s%s%s", len > 0 ? ", " : "",
-                                  text_of (one, "name"), *text_of (one, "version") ? " " : "",
-                                  text_of (one, "version"));
+                                  json_text (one, "name"), *json_text (one, "version") ? " " : "",
+                                  json_text (one, "version"));
         if (len >= sizeof running)
             break;
     }
@@ -131,8 +124,8 @@ judge_firmware (const struct guest *guest, const struct guest_node *node, const 
             doctor_next_install (&guest->system, strcmp (node->driver, "amdgpu") == 0
                                                      ? "firmware-amd-graphics"
                                                      : "firmware-intel-graphics");
-        doctor_next (guest->doctor, "sudo journalctl -k -b | grep -iE 'guc|huc|firmware'%s",
-                     guest_where (guest));
+        doctor_next (guest->doctor, "sudo journalctl -k -b | grep -iE 'guc|huc|firmware'");
+        guest_next_where (guest);
     }
 }
 
@@ -156,7 +149,7 @@ judge_profiles (const struct guest *guest, const struct guest_node *node, const 
     char expectation[400];
 
     doctor_good (guest->doctor, "vaapi.driver", "%s: \"%s\" comes up, with %zu profiles and entry points",
-                 node->name, text_of (vaapi, "vendor"),
+                 node->name, json_text (vaapi, "vendor"),
                  json_array_size (json_object_get (vaapi, "profiles")));
     expect_explain (&grant, report, "", "this machine", expectation, sizeof expectation);
     if (!expectation[0])
@@ -170,7 +163,7 @@ judge_profiles (const struct guest *guest, const struct guest_node *node, const 
 static void
 judge_failure (const struct guest *guest, const struct guest_node *node, const json_t *report)
 {
-    const char *reason = text_of (report, "reason"), *message = text_of (report, "message");
+    const char *reason = json_text (report, "reason"), *message = json_text (report, "message");
 
     if (strcmp (reason, "no-libva") == 0) {
         doctor_none (guest->doctor, "vaapi.driver",
@@ -196,7 +189,7 @@ judge_failure (const struct guest *guest, const struct guest_node *node, const j
     } else {
         doctor_bad (guest->doctor, "vaapi.driver", "%s: %s", node->name,
                     message[0] ? message : "dri-probe says nothing");
-        if (strcmp (text_of (report, "verified"), "driver") == 0)
+        if (strcmp (json_text (report, "verified"), "driver") == 0)
             next_driver (guest, node);
         else
             doctor_next (guest->doctor, "sudo dri-probe --device /dev/dri/%s", node->name);
@@ -214,7 +207,7 @@ check_live (const struct guest *guest, const struct guest_node *node)
         return;
     }
     judge_firmware (guest, node, json_object_get (report, "facts"));
-    if (strcmp (text_of (report, "verified"), "vaapi") == 0)
+    if (strcmp (json_text (report, "verified"), "vaapi") == 0)
         judge_profiles (guest, node, report);
     else
         judge_failure (guest, node, report);

@@ -10,13 +10,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MODPROBE_IDS_MAX = 32, MODPROBE_RULES_MAX = 256, MODPROBE_ANY = UINT32_MAX };
+enum {
+    MODPROBE_IDS_MAX = 32,
+    MODPROBE_RULES_MAX = 256,
+    MODPROBE_SOURCE_MAX = 288, /* a folder, and any name of a file: a command has it whole */
+    MODPROBE_ANY = UINT32_MAX
+};
 
 /* Which devices vfio-pci takes at boot. The words that follow a vendor and device are MODPROBE_ANY where they
  * are not given; a class and its mask are not looked at, they would make the rule narrower.  */
 struct modprobe_id {
     uint32_t vendor, device, subvendor, subdevice;
-    char source[96]; /* "/etc/modprobe.d/vfio.conf", "the kernel command line" */
+    char source[MODPROBE_SOURCE_MAX]; /* "/etc/modprobe.d/vfio.conf", "the kernel command line" */
 };
 
 enum modprobe_kind {
@@ -27,7 +32,7 @@ enum modprobe_kind {
 struct modprobe_rule {
     enum modprobe_kind kind;
     char module[40], other[40]; /* with "_", never "-" */
-    char source[96];
+    char source[MODPROBE_SOURCE_MAX];
 };
 
 struct modprobe {

@@ -86,8 +86,7 @@ add_hostpci (struct pve_vm *vm, unsigned index, const char *value)
     struct pve_hostpci *line = &vm->hostpci[vm->n_hostpci];
     char name[32], text[192];
 
-    /* No value has a quote, and one would end that of the command which the line is given back in.  */
-    if (vm->n_hostpci == PVE_HOSTPCI_MAX || strchr (value, '\''))
+    if (vm->n_hostpci == PVE_HOSTPCI_MAX)
         return;
     *line = (struct pve_hostpci){.index = index, .rombar = true};
     copy (line->text, sizeof line->text, value);

@@ -1,5 +1,5 @@
 /* What is wrong with the GPUs of a machine, and what to do about it.  */
-#include <getopt.h>
+#include <getopt.h> /* optind */
 
 #include "../../oci/cleanup.h"
 #include "../doctor/doctor.h"
@@ -8,39 +8,7 @@
 #include "drictl.h"
 #include "drictl_doctor_compose.h"
 #include "progress.h"
-
-struct doctor_options {
-    const char *root;
-    bool json, host;
-};
-
-static int
-read_options (const struct verb *verb, int argc, char **argv, struct doctor_options *options)
-{
-    static const struct option names[] = {{"json", no_argument, NULL, 1},
-                                          {"root", required_argument, NULL, 2},
-                                          {"host", no_argument, NULL, 3},
-                                          {0}};
-    int c;
-
-    *options = (struct doctor_options){.root = "/"};
-    while ((c = getopt_long (argc, argv, "", names, NULL)) != -1) {
-        switch (c) {
-        case 1:
-            options->json = true;
-            break;
-        case 2:
-            options->root = optarg;
-            break;
-        case 3:
-            options->host = true;
-            break;
-        default:
-            return usage_error ("the usage is: drictl %s %s", verb->name, verb->arguments);
-        }
-    }
-    return EXIT_GOOD;
-}
+#include "tree_options.h"
 
 static void
 examine (struct doctor *doctor, bool host)
@@ -54,11 +22,11 @@ examine (struct doctor *doctor, bool host)
 int
 run_doctor (const struct verb *verb, int argc, char **argv)
 {
-    struct doctor_options options;
+    struct tree_options options;
     struct progress progress;
     struct error err = {0};
     struct doctor doctor;
-    int code = read_options (verb, argc, argv, &options);
+    int code = tree_options_read (verb, argc, argv, true, &options);
 
     if (code == EXIT_GOOD && argc - optind == 1 && !options.host)
         return examine_compose_file (argv[optind], options.root, options.json);

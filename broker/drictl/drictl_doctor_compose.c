@@ -8,6 +8,7 @@
 #include "../install/config_file.h"
 #include "../doctor/doctor.h"
 #include "../doctor/doctor_compose.h"
+#include "../doctor/next_line.h"
 #include "drictl.h"
 #include "print.h"
 
@@ -44,8 +45,12 @@ print_report (const struct doctor *doctor, const char *path, char *patch)
     if (!*patch)
         return;
     (void) putchar ('\n');
-    print_line (stdout, "The patch, nothing is changed yet. To apply it: drictl doctor %s | patch %s", path,
-                path);
+    if (next_line_is_plain (path))
+        print_line (stdout, "The patch, nothing is changed yet. To apply it: drictl doctor %s | patch %s",
+                    path, path);
+    else
+        print_line (stdout,
+                    "The patch, nothing is changed yet. To apply it: drictl doctor FILE | patch FILE");
     print_line (stdout, "Then: drictl install docker, where that was not done; docker compose up -d");
     (void) putchar ('\n');
     print_patch (patch);

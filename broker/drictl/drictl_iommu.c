@@ -2,7 +2,7 @@
  *
  * Sources: Documentation/ABI/testing/sysfs-kernel-iommu_groups; hwdb(7) for the names, of this machine also
  * where the tree is another's.  */
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-hwdb.h>
@@ -11,34 +11,7 @@
 #include "../doctor/doctor_host.h"
 #include "drictl.h"
 #include "print.h"
-
-struct iommu_options {
-    const char *root;
-    bool json;
-};
-
-static int
-read_options (const struct verb *verb, int argc, char **argv, struct iommu_options *options)
-{
-    static const struct option names[] = {
-        {"json", no_argument, NULL, 1}, {"root", required_argument, NULL, 2}, {0}};
-    int c;
-
-    *options = (struct iommu_options){.root = "/"};
-    while ((c = getopt_long (argc, argv, "", names, NULL)) != -1) {
-        switch (c) {
-        case 1:
-            options->json = true;
-            break;
-        case 2:
-            options->root = optarg;
-            break;
-        default:
-            return EXIT_USAGE;
-        }
-    }
-    return check_arguments (verb, argc - optind, 0);
-}
+#include "tree_options.h"
 
 /* "Intel Corporation Alder Lake-N [UHD Graphics]"; where the model is not known "Intel Corporation VGA
  * compatible controller", and without a database what pci_title() has.  */
@@ -152,12 +125,14 @@ run_iommu (const struct verb *verb, int argc, char **argv)
 {
     static struct doctor_pci devices[DOCTOR_PCI_MAX]; /* large */
     _cleanup_json_ json_t *list = NULL;
-    struct iommu_options options;
+    struct tree_options options;
     struct error err = {0};
     struct doctor doctor;
     bool any;
-    int code = read_options (verb, argc, argv, &options);
+    int code = tree_options_read (verb, argc, argv, false, &options);
 
+    if (code == EXIT_GOOD)
+        code = check_arguments (verb, argc - optind, 0);
     if (code != EXIT_GOOD)
         return code;
     if (doctor_init (&doctor, options.root, &err) < 0)

@@ -11,18 +11,13 @@
 #include "../../oci/clock.h"
 #include "../../oci/file.h"
 #include "../client.h"
+#include "../process.h"
 #include "engines.h"
+#include "insiders.h"
+#include "json_text.h"
 
 /* The broker answers after the slowest of its probes.  */
 enum { CALL_MS = 20000, PATIENCE_MS = 2000, ENVIRON_MAX = 1 << 20, DRM_MAJOR = 226 };
-
-static const char *
-text_of (const json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-
-    return text ? text : "";
-}
 
 /* Errors: err->status is 0 where the broker has refused.  */
 static int
@@ -79,7 +74,7 @@ take_nodes (struct gate *gate, const json_t *nodes)
             same++;
         if (same < gate->n_nodes || gate->n_nodes == GRANT_NODES_MAX)
             continue;
-        (void) snprintf (one.name, sizeof one.name, "%s", text_of (node, "name"));
+        (void) snprintf (one.name, sizeof one.name, "%s", json_text (node, "name"));
         one.drm = one.major == DRM_MAJOR;
         gate->nodes[gate->n_nodes++] = one;
     }
@@ -107,22 +102,15 @@ take_user (struct subject *s, struct error *err)
     return 0;
 }
 
-/* CapEff of /proc/PID/status (proc(5)): may root there open whatever it likes?  */
+/* May root there open whatever it likes?  */
 static bool
 has_dac_override (pid_t pid)
 {
-    enum { CAP_DAC_OVERRIDE_BIT = 1 };
-    _cleanup_free_ char *text = NULL;
     struct error ignored;
-    const char *line;
-    char path[40];
-    size_t len;
+    _cleanup_free_ char *status = process_status (pid, &ignored);
+    struct insider insider;
 
-    (void) snprintf (path, sizeof path, "/proc/%d/status", (int) pid);
-    if (file_read (path, 1 << 16, &text, &len, &ignored) < 0)
-        return false;
-    line = strstr (text, "\nCapEff:");
-    return line && strtoull (line + strlen ("\nCapEff:"), NULL, 16) & 1U << CAP_DAC_OVERRIDE_BIT;
+    return status && insider_parse (&insider, status) && insider.dac_override;
 }
 
 /* What the container's first process was started with.  */
@@ -165,10 +153,11 @@ take_subject (struct subject *s, struct error *err)
     s->gate.pid = (pid_t) json_integer_value (json_object_get (s->explained, "pid"));
     if (s->gate.pid <= 0)
         return error_set (err, 0, "it has no lease that is in use (drictl status): %s",
-                          text_of (s->explained, "decision"));
+                          json_text (s->explained, "decision"));
     take_nodes (&s->gate, json_object_get (s->explained, "nodes"));
     if (s->gate.n_nodes == 0)
-        return error_set (err, 0, "it sees no GPU (drictl explain): %s", text_of (s->explained, "decision"));
+        return error_set (err, 0, "it sees no GPU (drictl explain): %s",
+                          json_text (s->explained, "decision"));
     if (take_user (s, err) < 0)
         return -1;
     s->gate.user.dac_override = s->gate.user.uid == 0 && has_dac_override (s->gate.pid);
@@ -211,7 +200,7 @@ static void
 report_good (struct client *client, const json_t *probed)
 {
     const json_t *ready = json_object_get (probed, "ready");
-    const char *id = text_of (json_object_get (probed, "container"), "id");
+    const char *id = json_text (json_object_get (probed, "container"), "id");
     _cleanup_json_ json_t *status = NULL;
     const json_t *lease;
     struct error ignored;
@@ -220,9 +209,9 @@ report_good (struct client *client, const json_t *probed)
     if (!json_is_true (json_object_get (ready, "ok")) || call (client, "Status", NULL, &status, &ignored) < 0)
         return;
     json_array_foreach (json_object_get (status, "leases"), i, lease) {
-        if (strcmp (text_of (json_object_get (lease, "container"), "id"), id) == 0)
+        if (strcmp (json_text (json_object_get (lease, "container"), "id"), id) == 0)
             (void) call (client, "Report",
-                         json_pack ("{s:s s:O}", "lease", text_of (lease, "id"), "ready", ready), NULL,
+                         json_pack ("{s:s s:O}", "lease", json_text (lease, "id"), "ready", ready), NULL,
                          &ignored);
     }
 }
@@ -233,7 +222,8 @@ probe_subject (struct client *client, struct subject *s, json_t **reply, struct 
     const json_t *container = json_object_get (s->explained, "container");
 
     if (take_subject (s, err) < 0
-        || call (client, "Probe", json_pack ("{s:s}", "container", text_of (container, "id")), NULL, err) < 0)
+        || call (client, "Probe", json_pack ("{s:s}", "container", json_text (container, "id")), NULL, err)
+               < 0)
         return -1;
     *reply = judge (&s->gate);
     (void) json_object_set (*reply, "container", (json_t *) container);
@@ -271,7 +261,7 @@ is_gpu (struct client *client, const char *name, bool *found, struct error *err)
         return -1;
     json_array_foreach (json_object_get (status, "gpus"), i, gpu) {
         for (size_t k = 0; k < countof (keys); k++)
-            *found |= strcmp (text_of (gpu, keys[k]), name) == 0;
+            *found |= strcmp (json_text (gpu, keys[k]), name) == 0;
     }
     return 0;
 }

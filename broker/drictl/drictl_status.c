@@ -20,7 +20,6 @@ status_reader_init (struct status_reader *reader, bool all)
     struct error ignored;
 
     reader->unmanaged = NULL;
-    (void) config_load (&reader->config, &ignored); /* of use for where Docker is, no more */
     if (!all)
         return EXIT_GOOD;
     if (geteuid () != 0) {
@@ -29,6 +28,7 @@ status_reader_init (struct status_reader *reader, bool all)
                     "root, with sudo");
         return EXIT_BAD;
     }
+    (void) config_load (&reader->config, &ignored); /* of use for where Docker is, no more */
     reader->unmanaged = unmanaged_create (&reader->config);
     if (reader->unmanaged)
         return EXIT_GOOD;

@@ -5,6 +5,7 @@
 
 #include "../../oci/cdi_spec.h"
 #include "../../oci/cleanup.h"
+#include "../../oci/grant.h"
 #include "drictl.h"
 #include "drictl_attach.h"
 #include "drictl_cdi.h"
@@ -84,7 +85,7 @@ find_kind (const char *name, const char **kind)
     int code;
 
     *kind = "container";
-    if (strlen (name) != 32 || strspn (name, "0123456789abcdef") != 32)
+    if (!lease_id_valid (name))
         return EXIT_GOOD;
     code = ask ("Status", NULL, &status);
     if (code == EXIT_GOOD && has_lease (status, name))

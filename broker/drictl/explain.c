@@ -9,6 +9,7 @@
 #include "../../oci/request.h"
 #include "insiders.h"
 #include "print.h"
+#include "json_text.h"
 
 enum { OVERFLOW_ID = 65534 };
 
@@ -19,24 +20,16 @@ static const char *const defaults[KEY_COUNT] = {
     [KEY_READY] = "auto",        [KEY_WAIT] = "10s", [KEY_ON_FAILURE] = "fail", [KEY_OWNER] = "auto",
 };
 
-static const char *
-text_of (const json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-
-    return text ? text : "";
-}
-
 static void
 print_container (const json_t *container, FILE *out)
 {
     static const char *const keys[] = {"id", "image", "engine", "project", "service"};
-    const char *name = text_of (container, "name");
+    const char *name = json_text (container, "name");
 
-    print_line (out, "Container %s", *name ? name : text_of (container, "id"));
+    print_line (out, "Container %s", *name ? name : json_text (container, "id"));
     for (size_t i = 0; i < countof (keys); i++)
-        if (*text_of (container, keys[i]))
-            print_line (out, "  %s: %s", keys[i], text_of (container, keys[i]));
+        if (*json_text (container, keys[i]))
+            print_line (out, "  %s: %s", keys[i], json_text (container, keys[i]));
 }
 
 static void
@@ -45,7 +38,7 @@ print_request (const json_t *request, const json_t *sources, FILE *out)
     print_line (out, "Asked for");
     for (unsigned i = 0; i < KEY_COUNT; i++) {
         const char *name = request_key_name (i), *key = name + strlen ("dri.");
-        const char *value = text_of (request, key), *source = text_of (sources, key);
+        const char *value = json_text (request, key), *source = json_text (sources, key);
 
         if (!*value)
             print_line (out, "  %s = %s (default)", name, defaults[i]);
@@ -57,32 +50,20 @@ print_request (const json_t *request, const json_t *sources, FILE *out)
 }
 
 static void
-print_gpus (const json_t *gpus, FILE *out)
+print_each (const char *word, const json_t *texts, FILE *out)
 {
-    const json_t *gpu;
+    const json_t *text;
     size_t i;
 
-    json_array_foreach (gpus, i, gpu)
-        if (json_is_string (gpu))
-            print_line (out, "  GPU %s", json_string_value (gpu));
-}
-
-/* Why it was not one of the others.  */
-static void
-print_others (const json_t *others, FILE *out)
-{
-    const json_t *other;
-    size_t i;
-
-    json_array_foreach (others, i, other)
-        if (json_is_string (other))
-            print_line (out, "  not %s", json_string_value (other));
+    json_array_foreach (texts, i, text)
+        if (json_is_string (text))
+            print_line (out, "  %s %s", word, json_string_value (text));
 }
 
 static void
 print_policy (const json_t *policy, FILE *out)
 {
-    const char *rule = text_of (policy, "rule"), *changes = text_of (policy, "changes");
+    const char *rule = json_text (policy, "rule"), *changes = json_text (policy, "changes");
 
     if (*rule)
         print_line (out, "By %s of the policy: %s", rule, *changes ? changes : "as it asked");
@@ -120,7 +101,8 @@ print_workload (const struct workload *w, FILE *out)
     print_line (out, "  uid %u, gid %u", w->uid, w->gid);
     print_groups (w, out);
     if (w->drops)
-        print_line (out, "  PUID and PGID: its init becomes uid %u, gid %u", w->puid, w->pgid);
+        print_line (out, "  its environment (PUID and PGID, or the like): its init becomes uid %u, gid %u",
+                    w->puid, w->pgid);
     if (w->userns)
         print_on_host (w, w->drops ? w->puid : w->uid, w->drops ? w->pgid : w->gid, out);
 }
@@ -170,7 +152,7 @@ print_nodes (const json_t *reply, const struct workload *w, FILE *out)
 {
     static const char *const titles[] = {"  NODE", "DEVICE", "MODE", "OWNER", "ON THE HOST", NULL};
     const json_t *nodes = json_object_get (reply, "nodes"), *node;
-    const char *directory = text_of (reply, "directory");
+    const char *directory = json_text (reply, "directory");
     struct libscols_table *table;
     size_t i;
 
@@ -182,9 +164,9 @@ print_nodes (const json_t *reply, const struct workload *w, FILE *out)
     table = table_create (out, titles);
     json_array_foreach (nodes, i, node) {
         struct libscols_line *row = table_row (table);
-        const char *mode = text_of (node, "mode");
+        const char *mode = json_text (node, "mode");
 
-        table_cell (row, 0, "  %s", text_of (node, "name"));
+        table_cell (row, 0, "  %s", json_text (node, "name"));
         table_cell (row, 1, "%lld:%lld", (long long) json_integer_value (json_object_get (node, "major")),
                     (long long) json_integer_value (json_object_get (node, "minor")));
         table_cell (row, 2, "%s", *mode ? mode : "n/a");
@@ -201,7 +183,7 @@ print_owner_rule (const struct owner *owner, const struct workload *w, FILE *out
     else if (owner->kind == OWNER_IDS)
         print_line (out, "  dri.owner says %u:%u, mode %04o", owner->uid, owner->gid, owner->mode);
     else if (w->drops)
-        print_line (out, "  dri.owner = auto: PGID is %u, so that is the nodes' group", w->pgid);
+        print_line (out, "  dri.owner = auto: its init becomes gid %u, so that is the nodes' group", w->pgid);
     else if (w->uid == 0 && w->gid == 0)
         print_line (out, "  dri.owner = auto: it starts as root, and stays root for all that its definition "
                          "tells; the group is that of the host's own node. Where its entrypoint turns into "
@@ -256,7 +238,7 @@ opens (const struct insider *insider, const json_t *node, const struct workload 
                      && id_from_host (w->gid_map, w->n_gid_map, (uint32_t) gid) >= 0);
 
     return insider_may_open (insider, (uid_t) uid, (gid_t) gid,
-                             (mode_t) strtoul (text_of (node, "mode"), NULL, 8), known);
+                             (mode_t) strtoul (json_text (node, "mode"), NULL, 8), known);
 }
 
 static void
@@ -273,7 +255,7 @@ print_insider (const struct insider *insider, const json_t *nodes, const struct 
     json_array_foreach (nodes, i, node)
         if (!opens (insider, node, w)) {
             print_line (out, "  %s, as %lld:%lld, %s: may not open %s; if it has to, dri.owner=%lld:%lld",
-                        insider->name, uid, gid, groups, text_of (node, "name"), uid, gid);
+                        insider->name, uid, gid, groups, json_text (node, "name"), uid, gid);
             return;
         }
     print_line (out, "  %s, as %lld:%lld, %s: may open all of them", insider->name, uid, gid, groups);
@@ -326,7 +308,7 @@ print_notes (const json_t *notes, FILE *out)
 void
 explain_print (const json_t *reply, FILE *out)
 {
-    const char *decision = text_of (reply, "decision"), *state = text_of (reply, "state");
+    const char *decision = json_text (reply, "decision"), *state = json_text (reply, "state");
     struct workload workload;
     struct error err;
     bool known;
@@ -335,8 +317,8 @@ explain_print (const json_t *reply, FILE *out)
     print_request (json_object_get (reply, "request"), json_object_get (reply, "sources"), out);
     print_policy (json_object_get (reply, "policy"), out);
     print_line (out, "Decided: %s%s%s", *state ? state : "n/a", *decision ? ": " : "", decision);
-    print_gpus (json_object_get (reply, "gpus"), out);
-    print_others (json_object_get (reply, "others"), out);
+    print_each ("GPU", json_object_get (reply, "gpus"), out);
+    print_each ("not", json_object_get (reply, "others"), out);
     known = workload_from_json (&workload, json_object_get (reply, "workload"), &err) == 0;
     if (known)
         print_workload (&workload, out);
@@ -374,8 +356,8 @@ explain_print_lxc (const json_t *reply, FILE *out)
     (void) workload_from_json (&w, json_object_get (reply, "workload"), &ignored);
     json_array_foreach (nodes, i, node)
         if (!is_alias (nodes, i))
-            print_line (out, "dev%u: /dev/dri/%s,uid=%lld,gid=%lld,mode=%s", line++, text_of (node, "name"),
+            print_line (out, "dev%u: /dev/dri/%s,uid=%lld,gid=%lld,mode=%s", line++, json_text (node, "name"),
                         seen_uid (&w, json_integer_value (json_object_get (node, "uid"))),
                         seen_gid (&w, json_integer_value (json_object_get (node, "gid"))),
-                        text_of (node, "mode"));
+                        json_text (node, "mode"));
 }

@@ -8,9 +8,7 @@
 
 #include "../../hook/cgroup.h"
 #include "../../oci/cleanup.h"
-#include "../../oci/file.h"
-
-enum { STATUS_BYTES_MAX = 64 << 10 };
+#include "../process.h"
 
 /* What stands behind "KEY:" and its blanks, up to the end of the line. NULL: no such line.  */
 static const char *
@@ -86,14 +84,10 @@ static unsigned
 add_process (pid_t pid, struct insider insiders[INSIDERS_MAX], unsigned n)
 {
     struct insider *next = &insiders[n];
-    _cleanup_free_ char *status = NULL;
     struct error ignored;
-    char path[40];
-    size_t len;
+    _cleanup_free_ char *status = n < INSIDERS_MAX ? process_status (pid, &ignored) : NULL;
 
-    (void) snprintf (path, sizeof path, "/proc/%d/status", (int) pid);
-    if (n == INSIDERS_MAX || file_read (path, STATUS_BYTES_MAX, &status, &len, &ignored) < 0
-        || !insider_parse (next, status))
+    if (!status || !insider_parse (next, status))
         return n;
     next->pid = pid;
     for (unsigned i = 0; i < n; i++)

@@ -1,9 +1,8 @@
 /* The reply of the method Status as text for Prometheus. Pure: JSON in, text out.
  *
- * Names follow https://prometheus.io/docs/practices/naming/; the formats are "text-based format 0.0.4"
- * (https://prometheus.io/docs/instrumenting/exposition_formats/) and OpenMetrics 1.0
- * (https://prometheus.io/docs/specs/om/open_metrics_spec/). There are no more series than a fixed number for
- * each GPU and each lease, of which the broker has 256 at most. A figure that is null has no series.  */
+ * Names follow https://prometheus.io/docs/practices/naming/; the formats are those of exposition.h. There are
+ * no more series than a fixed number for each GPU and each lease, of which the broker has 256 at most. A
+ * figure that is null has no series.  */
 #ifndef DRI_METRICS_H
 #define DRI_METRICS_H
 

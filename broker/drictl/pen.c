@@ -121,12 +121,6 @@ pen_field (struct pen *pen, enum pen_style style, unsigned width, bool right, co
     pen_move (pen, start + width);
 }
 
-bool
-pen_has_room (const struct pen *pen)
-{
-    return pen->row < pen->rows;
-}
-
 /* The last line has no end: a terminal would scroll.  */
 void
 pen_end_line (struct pen *pen)

@@ -27,8 +27,6 @@ void pen_move (struct pen *pen, unsigned column);
 /* Text in a field, at its right or left end; wide fields only.  */
 void pen_field (struct pen *pen, enum pen_style style, unsigned width, bool right, const char *text);
 
-/* Is there a row after this one?  */
-bool pen_has_room (const struct pen *pen);
 void pen_end_line (struct pen *pen);
 
 #endif

@@ -3,14 +3,7 @@
 
 #include "drictl_probe.h"
 #include "print.h"
-
-static const char *
-text_of (const json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-
-    return text ? text : "";
-}
+#include "json_text.h"
 
 static void
 print_text (const char *title, const char *text, FILE *out)
@@ -51,8 +44,8 @@ print_profiles (const json_t *profiles, FILE *out)
     json_array_foreach ((json_t *) profiles, i, profile) {
         struct libscols_line *row = table_row (table);
 
-        table_cell (row, 0, "  %s", text_of (profile, "profile"));
-        table_cell (row, 1, "%s", text_of (profile, "entrypoint"));
+        table_cell (row, 0, "  %s", json_text (profile, "profile"));
+        table_cell (row, 1, "%s", json_text (profile, "entrypoint"));
         join (json_object_get (profile, "rates"), " ", text, sizeof text);
         table_cell (row, 2, "%s", text);
         join (json_object_get (profile, "max"), "x", text, sizeof text);
@@ -68,10 +61,10 @@ print_report (const json_t *report, const char *expectation, FILE *out)
     size_t i;
 
     if (drm)
-        print_line (out, "  Kernel driver: %s %s", text_of (drm, "driver"), text_of (drm, "version"));
+        print_line (out, "  Kernel driver: %s %s", json_text (drm, "driver"), json_text (drm, "version"));
     if (vaapi)
-        print_line (out, "  VA driver: %s (VA-API %s)", text_of (vaapi, "vendor"),
-                    text_of (vaapi, "version"));
+        print_line (out, "  VA driver: %s (VA-API %s)", json_text (vaapi, "vendor"),
+                    json_text (vaapi, "version"));
     json_array_foreach (json_object_get (json_object_get (report, "facts"), "notes"), i, note)
         if (json_is_string (note))
             print_text ("Note", json_string_value (note), out);
@@ -83,29 +76,29 @@ static void
 print_gpu (const json_t *gpu, FILE *out)
 {
     const json_t *report = json_object_get (gpu, "report");
-    const char *level = text_of (report, "verified");
+    const char *level = json_text (report, "verified");
 
-    print_line (out, "GPU %s (%s, %s)%s", text_of (gpu, "name"), text_of (gpu, "render"),
-                text_of (gpu, "driver"),
+    print_line (out, "GPU %s (%s, %s)%s", json_text (gpu, "name"), json_text (gpu, "render"),
+                json_text (gpu, "driver"),
                 json_is_true (json_object_get (gpu, "simulated")) ? ", simulated" : "");
     print_line (out, "  Verified: %s", *level ? level : "nothing");
-    print_text ("Verdict", text_of (report, "message"), out);
-    print_report (report, text_of (json_object_get (gpu, "ready"), "expectation"), out);
+    print_text ("Verdict", json_text (report, "message"), out);
+    print_report (report, json_text (json_object_get (gpu, "ready"), "expectation"), out);
 }
 
 static void
 print_container (const json_t *reply, FILE *out)
 {
     const json_t *container = json_object_get (reply, "container"), *ready = json_object_get (reply, "ready");
-    const char *name = text_of (container, "name");
+    const char *name = json_text (container, "name");
     char gpus[128];
 
     join (json_object_get (reply, "gpus"), ", ", gpus, sizeof gpus);
-    print_line (out, "Container %s, GPU %s", *name ? name : text_of (container, "id"), gpus);
+    print_line (out, "Container %s, GPU %s", *name ? name : json_text (container, "id"), gpus);
     print_line (out, "  %s: %s", json_is_true (json_object_get (ready, "ok")) ? "Verified" : "Fails at",
-                text_of (ready, "level"));
-    print_text ("Verdict", text_of (ready, "reason"), out);
-    print_report (json_object_get (reply, "report"), text_of (reply, "expectation"), out);
+                json_text (ready, "level"));
+    print_text ("Verdict", json_text (ready, "reason"), out);
+    print_report (json_object_get (reply, "report"), json_text (reply, "expectation"), out);
 }
 
 void

@@ -16,6 +16,7 @@
 #include "../figures.h"
 #include "origin_name.h"
 #include "status.h"
+#include "json_text.h"
 
 enum { USERS_MAX = LEASES_MAX, FILES_MAX = 1000000 };
 
@@ -81,14 +82,6 @@ now_ns (void)
     return (uint64_t) t.tv_sec * UINT64_C (1000000000) + (uint64_t) t.tv_nsec;
 }
 
-static const char *
-text_of (const json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-
-    return text ? text : "";
-}
-
 /* --- GPUs --- */
 
 /* -1: there are too many.  */
@@ -116,9 +109,9 @@ gpu_name (const json_t *status, const struct known_gpu *known)
     size_t i;
 
     json_array_foreach (json_object_get (status, "gpus"), i, gpu)
-        if (strcmp (text_of (gpu, "pci"), known->pdev) == 0
-            && (known->pdev[0] || strcmp (text_of (gpu, "driver"), known->driver) == 0))
-            return text_of (gpu, "name");
+        if (strcmp (json_text (gpu, "pci"), known->pdev) == 0
+            && (known->pdev[0] || strcmp (json_text (gpu, "driver"), known->driver) == 0))
+            return json_text (gpu, "name");
     return known->pdev[0] ? known->pdev : known->driver;
 }
 
@@ -152,7 +145,8 @@ is_leased (const struct look *look, const char *gpu)
     size_t i;
 
     json_array_foreach (json_object_get (look->status, "leases"), i, lease)
-        if (is_within (look->cgroup, text_of (lease, "cgroup")) && status_names (text_of (lease, "gpu"), gpu))
+        if (is_within (look->cgroup, json_text (lease, "cgroup"))
+            && status_names (json_text (lease, "gpu"), gpu))
             return true;
     return false;
 }

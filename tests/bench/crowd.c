@@ -2,9 +2,9 @@
  *
  * crowd CONTAINERS PROCESSES FOREIGN WAITING: so many leased containers of so many processes each, beside so
  * many processes of no container, and so many containers that wait. Prints "ready", and takes all of it back
- * at the end of standard input. Every process has FILES open files; those in containers one more, a stand-in
- * for a DRM device with a client of its own (dri-broker --simulate). The broker is the one at
- * DRI_BROKER_SOCKET; it has slots for all.  */
+ * at the end of standard input. Every process has FILES open files beside the standard three; those in
+ * containers one more, a stand-in for a DRM device with a client of its own (dri-broker --simulate). The
+ * broker is the one at DRI_BROKER_SOCKET; it has slots for all.  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -59,6 +59,15 @@ open_stand_in (unsigned client)
         die (path);
 }
 
+/* What the bench has open is nothing that a container's processes would have.  */
+static void
+drop_inherited (int keep)
+{
+    if (keep > STDERR_FILENO + 1)
+        (void) close_range (STDERR_FILENO + 1, (unsigned) keep - 1, 0);
+    (void) close_range ((unsigned) keep + 1, ~0U, 0);
+}
+
 /* Ready is told by the end of the pipe.  */
 static pid_t
 start_process (const char *group, unsigned client, int ready)
@@ -71,6 +80,7 @@ start_process (const char *group, unsigned client, int ready)
     if (pid > 0)
         return pid;
     (void) prctl (PR_SET_PDEATHSIG, SIGKILL);
+    drop_inherited (ready);
     if (group) {
         (void) snprintf (path, sizeof path, "%s/cgroup.procs", group);
         write_text (path, "0", 0);

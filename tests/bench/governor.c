@@ -1,7 +1,7 @@
 /* How well the governor shares a modelled GPU: no clock of this machine, the same figures everywhere.
  *
  *   bench_governor [SECONDS]     of simulated time, for each scenario */
-#include "tests/unit/gpu_model.h"
+#include "tests/unit/gpu_scenarios.h"
 
 static struct model model;
 

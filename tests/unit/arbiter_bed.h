@@ -2,7 +2,7 @@
 #ifndef DRI_ARBITER_BED_H
 #define DRI_ARBITER_BED_H
 
-#include "tests/unit/testing.h"
+#include "tests/unit/request_words.h"
 
 #include "broker/arbiter.h"
 
@@ -46,25 +46,6 @@ start (void **state)
 
 #define arbiter_test(test) cmocka_unit_test_setup (test, start)
 
-/* "gpu=arc,any access=exclusive slots=2"; selectors as in dri.gpu.  */
-UNUSED static struct request
-request (const char *text)
-{
-    struct request req;
-    struct error err = {0};
-    char copy[256], name[32], *save = NULL;
-
-    request_init (&req);
-    (void) snprintf (copy, sizeof copy, "%s", text);
-    for (char *word = strtok_r (copy, " ", &save); word; word = strtok_r (NULL, " ", &save)) {
-        char *equals = strchr (word, '=');
-
-        (void) snprintf (name, sizeof name, "dri.%.*s", (int) (equals - word), word);
-        assert_ok (request_set (&req, SOURCE_LABEL, name, equals + 1, &err));
-    }
-    return req;
-}
-
 UNUSED static enum verdict
 decide_for (const struct request *req, uid_t asker, uint32_t reserved, struct decision *out)
 {
@@ -97,6 +78,40 @@ hold (const char *name, const char *text, uint32_t set)
     lease->gpus = set;
     (void) snprintf (lease->order.container.name, sizeof lease->order.container.name, "%s", name);
     return lease;
+}
+
+/* Abilities as words of dri.require; "?" is unknown, "..." being asked.  */
+UNUSED static void
+knows (unsigned i, const char *words)
+{
+    struct gpu_ready *ready = &gpus.table[i].ready;
+    struct error err = {0};
+    struct require require = {.n = 0};
+
+    *ready = (struct gpu_ready){.knowledge = *words == '?'   ? GPU_UNKNOWN
+                                             : *words == '.' ? GPU_ASKED
+                                                             : GPU_KNOWN};
+    if (ready->knowledge == GPU_KNOWN)
+        assert_ok (require_parse (&require, words, &err));
+    for (unsigned r = 0; r < require.n; r++)
+        abilities_add (&ready->abilities, &require.list[r]);
+}
+
+UNUSED static void
+assert_granted (const char *text, uint32_t reserved, uint32_t set)
+{
+    if (decide (text, reserved) != VERDICT_GRANT)
+        fail_msg ("\"%s\" was not granted: %s", text, decision.reason);
+    assert_int_equal (decision.gpus, set);
+}
+
+UNUSED static void
+assert_waits (const char *text, uint32_t reserved, const char *words)
+{
+    if (decide (text, reserved) != VERDICT_WAIT)
+        fail_msg ("\"%s\" does not wait: %s", text, decision.reason);
+    assert_int_equal (decision.gpus, 0);
+    assert_contains (decision.reason, words);
 }
 
 #endif

@@ -1,4 +1,4 @@
-#include "tests/unit/testing.h"
+#include "tests/unit/request_words.h"
 
 #include "broker/lease.h"
 #include "broker/policy.h"
@@ -30,24 +30,6 @@ assert_mistake (const char *text, const char *words)
     assert_int_equal (read_rules (text), -1);
     assert_contains (err.message, words);
     assert_int_equal (policy.n, 0);
-}
-
-/* "class=batch slots=2"  */
-static struct request
-request (const char *text)
-{
-    struct request req;
-    char copy[256], name[32], *save = NULL;
-
-    request_init (&req);
-    (void) snprintf (copy, sizeof copy, "%s", text);
-    for (char *word = strtok_r (copy, " ", &save); word; word = strtok_r (NULL, " ", &save)) {
-        char *equals = strchr (word, '=');
-
-        (void) snprintf (name, sizeof name, "dri.%.*s", (int) (equals - word), word);
-        assert_ok (request_set (&req, SOURCE_LABEL, name, equals + 1, &err));
-    }
-    return req;
 }
 
 static const struct container frigate = {.id = "id-of-frigate",

@@ -104,6 +104,27 @@ who_was_put_off_is_found_and_clients_are_not (void **state)
 }
 
 static void
+no_more_are_kept_than_can_be_put_off (void **state)
+{
+    struct waiter *first = NULL, *added;
+
+    (void) state;
+    for (unsigned i = 0; i < QUEUE_PUT_OFF_MAX; i++) {
+        char id[16];
+
+        (void) snprintf (id, sizeof id, "c%u", i);
+        assert_true (queue_may_keep (&queue));
+        added = add (i % 2 ? WAITER_CLIENT : WAITER_PUT_OFF, id, CLASS_BATCH);
+        assert_non_null (added);
+        added->kept = true;
+        first = first ? first : added;
+    }
+    assert_false (queue_may_keep (&queue));
+    first->kept = false;
+    assert_true (queue_may_keep (&queue));
+}
+
+static void
 only_clients_reserve_and_not_against_a_better_class (void **state)
 {
     (void) state;
@@ -158,6 +179,7 @@ main (void)
         cmocka_unit_test_teardown (going_on_after_one_that_is_gone, empty_queue),
         cmocka_unit_test_teardown (clients_and_those_put_off_have_room_of_their_own, empty_queue),
         cmocka_unit_test_teardown (who_was_put_off_is_found_and_clients_are_not, empty_queue),
+        cmocka_unit_test_teardown (no_more_are_kept_than_can_be_put_off, empty_queue),
         cmocka_unit_test_teardown (only_clients_reserve_and_not_against_a_better_class, empty_queue),
         cmocka_unit_test (the_scope_of_a_container),
     };

@@ -176,7 +176,7 @@ id_maps_count_in_a_user_namespace_only (void **state)
 }
 
 static void
-root_with_puid_and_pgid_drops_to_them (void **state)
+root_with_ids_in_its_environment_drops_to_them (void **state)
 {
     static const struct {
         const char *uid, *env;
@@ -196,6 +196,13 @@ root_with_puid_and_pgid_drops_to_them (void **state)
         {"0", "'PUID=1000', 'PGID=4294967295'", false},
         {"0", "'PUID=18446744073709551616', 'PGID=1001'", false},
         {"0", "'XPUID=1000', 'XPGID=1001'", false},
+        {"0", "'USER_ID=1000', 'GROUP_ID=1001', 'SUP_GROUP_IDS='", true},
+        {"0", "'USER_ID=5', 'GROUP_ID=5', 'SUP_GROUP_IDS=', 'PUID=1000', 'PGID=1001'", true},
+        {"1000", "'USER_ID=1000', 'GROUP_ID=1001', 'SUP_GROUP_IDS='", false},
+        {"0", "'USER_ID=1000', 'GROUP_ID=1001'", false},
+        {"0", "'USER_ID=1000', 'SUP_GROUP_IDS='", false},
+        {"0", "'USER_ID=1000', 'GROUP_ID=x', 'SUP_GROUP_IDS='", false},
+        {"0", "'PUID=1000', 'GROUP_ID=1001', 'SUP_GROUP_IDS='", false},
     };
     char text[256];
 
@@ -227,7 +234,7 @@ main (void)
         cmocka_unit_test (what_is_no_id_is_refused),
         cmocka_unit_test (more_groups_or_map_lines_than_we_hold_are_refused),
         cmocka_unit_test (id_maps_count_in_a_user_namespace_only),
-        cmocka_unit_test (root_with_puid_and_pgid_drops_to_them),
+        cmocka_unit_test (root_with_ids_in_its_environment_drops_to_them),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

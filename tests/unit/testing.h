@@ -128,7 +128,7 @@ UNUSED static int
 folder_make (void **state)
 {
     (void) state;
-    (void) snprintf (folder, sizeof folder, "/dev/shm/dri-test-XXXXXX");
+    (void) snprintf (folder, sizeof folder, "/dev/shm/dri-test-XXXXXX"); /* which mkdtemp fills in */
     return mkdtemp (folder) ? 0 : -1;
 }
 
