@@ -132,7 +132,7 @@ as_the_real_one ()
 	quick_bundle b true
 	rm "$bundle/config.json"
 	mkfifo "$bundle/config.json"
-	run timeout 10 "$BUILD/dri-runtime" --dri-oci-runtime /bin/echo create --bundle "$bundle" fifo
+	run timeout 60 "$BUILD/dri-runtime" --dri-oci-runtime /bin/echo create --bundle "$bundle" fifo
 	assert_success
 	assert_output "create --bundle $bundle fifo"
 }
@@ -143,13 +143,13 @@ as_the_real_one ()
 	mkfifo "$bundle/config.json"
 	bash -c 'echo whole >"$0" && touch "$1"' "$bundle/config.json" "$scratch/written" 3>&- &
 	background=$!
-	printf '#!/bin/sh\nsleep 0.3; exec timeout 3 cat "$3/config.json"\n' >"$scratch/reader"
+	printf '#!/bin/sh\nsleep 0.3; exec timeout 30 cat "$3/config.json"\n' >"$scratch/reader"
 	chmod 755 "$scratch/reader"
 	sleep 0.2
 	run "$BUILD/dri-runtime" --dri-oci-runtime "$scratch/reader" create --bundle "$bundle" fifo
 	assert_success
 	assert_output whole
-	wait_until 5 test -e "$scratch/written"
+	wait_until 20 test -e "$scratch/written"
 }
 
 # insert TEXT: before the hostname of $bundle's config.json
@@ -356,7 +356,7 @@ the_broker_is ()
 	assert_says 'uid 1234 may not have a GPU: root can add it'
 }
 
-# fake_broker SOCKET MODE: speaks no varlink that a broker should
+# fake_broker SOCKET MODE: speaks no varlink that a broker should; SOCKET.calls has a line for each that calls
 fake_broker ()
 {
 	command -p python3 - "$1" "$2" 3>&- <<-'END' &
@@ -378,6 +378,7 @@ fake_broker ()
 		s.listen(5)
 		while True:
 		    c = s.accept()[0]
+		    open(sys.argv[1] + '.calls', 'a').write('called\n')
 		    c.recv(65536)
 		    answer = answers[sys.argv[2]]
 		    if answer:
@@ -388,7 +389,7 @@ fake_broker ()
 	END
 	background+=" $!"
 	disown
-	wait_until 5 test -S "$1"
+	wait_until 20 listens "$1"
 }
 
 @test "a broker that hangs up, or answers what is no answer" {
@@ -418,20 +419,20 @@ fake_broker ()
 			>"$scratch/${socket##*/}.out" 2>&1 3>&- &
 		jobs+=($!)
 	done
-	# Meanwhile a stranger starts at once.
-	strangers_start
-	((SECONDS < 5))
+	# A stranger's start does not ask it.
+	DRI_BROKER_SOCKET=$scratch/silence strangers_start
 	for job in "${jobs[@]}"; do
 		status=0
 		wait "$job" || status=$?
 		assert_equal "$status" 1
 	done
-	((SECONDS >= 5 && SECONDS <= 9)) || fail "$SECONDS s"
+	((SECONDS >= 5 && SECONDS <= 50)) || fail "$SECONDS s"
+	assert_equal "$(<"$scratch/silence.calls")" called
 	for output in "$scratch"/*.out; do
 		assert_equal "$(grep -c 'container user: .*does not answer' "$output")" 1
 	done
 	kill -s CONT "$BROKER_PID"
-	wait_until 5 eval '[[ $(leases) == "[]" && ! $(lease_directories) ]]'
+	wait_until 20 eval '[[ $(leases) == "[]" && ! $(lease_directories) ]]'
 }
 
 @test "with dri.on-failure=start-without the container starts without a GPU where the broker is away" {
@@ -449,7 +450,7 @@ fake_broker ()
 # broker_refuses TEXT [OPTION]...: to start, in one line
 broker_refuses ()
 {
-	run timeout 10 "$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" "${@:2}"
+	run timeout 60 "$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" "${@:2}"
 	assert_failure 1
 	assert_says "$1"
 	assert_equal "${#lines[@]}" 1
@@ -534,7 +535,7 @@ start_broker_without_gpu ()
 	unshare --mount --propagation unchanged bash -c '[[ ! -d /sys/class/drm ]] || mount -t tmpfs tmpfs /sys/class/drm
 		exec "$@"' - "$BUILD/dri-broker" --lease-root "$LEASE_ROOT" </dev/null >>"$BROKER_LOG" 2>&1 3>&- &
 	BROKER_PID=$!
-	wait_until 10 broker_listens
+	wait_until 30 broker_listens
 }
 
 @test "without /dev/dri an opted-in container waits dri.wait, and is refused with the reason" {
@@ -543,7 +544,7 @@ start_broker_without_gpu ()
 	SECONDS=0
 	create user
 	assert_refused user 'no GPU on this machine' 'drictl devices'
-	((SECONDS >= 1 && SECONDS <= 4)) || fail "$SECONDS s"
+	((SECONDS >= 1 && SECONDS <= 20)) || fail "$SECONDS s"
 	strangers_start
 	quick_bundle b /bin/sh -c 'ls /dev/dri/render* || echo none'
 	opt_in "$bundle" wait=0s gpu=any on-failure=start-without
@@ -602,7 +603,7 @@ start_broker_without_gpu ()
 		a_user gpu=arc wait=0s
 		create "$RUNTIME"
 		assert_refused "$RUNTIME" 'no driver behind /dev/dri/renderD129'
-		wait_until 5 eval '[[ $(leases) == "[]" && ! $(lease_directories) ]]'
+		wait_until 20 eval '[[ $(leases) == "[]" && ! $(lease_directories) ]]'
 	done
 }
 
@@ -639,7 +640,7 @@ start_broker_without_gpu ()
 		assert_says 'container user: '
 	done
 	mkfifo "$scratch/fifo"
-	run timeout 10 "$BUILD/dri-runtime" --dri-oci-runtime /bin/true --log "$scratch/fifo" create --bundle "$bundle" user
+	run timeout 60 "$BUILD/dri-runtime" --dri-oci-runtime /bin/true --log "$scratch/fifo" create --bundle "$bundle" user
 	assert_failure 1
 	assert_says 'container user: '
 }
@@ -652,7 +653,7 @@ start_broker_without_gpu ()
 	assert_failure 1
 	assert_says 'container user: '
 	assert_says dri-hook
-	wait_until 5 eval '[[ $(leases) == "[]" && ! $(lease_directories) ]]'
+	wait_until 20 eval '[[ $(leases) == "[]" && ! $(lease_directories) ]]'
 }
 
 @test "a bundle that cannot be written refuses the start and gives the lease back" {
@@ -665,5 +666,5 @@ start_broker_without_gpu ()
 	assert_failure 1
 	assert_says 'container user: '
 	assert_says 'Read-only file system'
-	wait_until 5 eval '[[ $(leases) == "[]" && ! $(lease_directories) ]]'
+	wait_until 20 eval '[[ $(leases) == "[]" && ! $(lease_directories) ]]'
 }

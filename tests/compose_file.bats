@@ -198,7 +198,7 @@ print (json.dumps (yaml.safe_load (open ("patched.yaml"))["services"][sys.argv[1
 	[[ $output != *'hass takes'* && $output != *'hass: '* ]]
 }
 
-@test "a camera keeps the group video, and an image with a user of its own gets him for owner" {
+@test "a camera keeps the group video, and HandBrake is known by its image" {
 	cat >compose.yaml <<-'END'
 		services:
 		  cam:
@@ -207,13 +207,11 @@ print (json.dumps (yaml.safe_load (open ("patched.yaml"))["services"][sys.argv[1
 		    devices: [/dev/video0, /dev/dri]
 		  brake:
 		    image: jlesage/handbrake
-		    environment:
-		      - USER_ID=1001
 		    devices: [/dev/dri]
 	END
 	patched
 	assert_json "$(service cam)" '.group_add == ["video"] and .devices == ["/dev/video0"]'
-	assert_json "$(service brake)" '.labels["dri.owner"] == "1001:1000" and .labels["dri.class"] == "batch"'
+	assert_json "$(service brake)" '.labels == {"dri.enable": "true", "dri.class": "batch"}'
 }
 
 @test "what anchors and << share is not edited: it says what stays, and what to write by hand" {
@@ -247,7 +245,32 @@ print (json.dumps (yaml.safe_load (open ("patched.yaml"))["services"][sys.argv[1
 	assert_says 'runtime: dri  # in the service merged'
 	assert_says 'runtime: dri  # in the service base'
 	assert_says 'runtime: dri  # in the service same'
-	assert_says 'labels: { dri.enable: "true" }'
+	assert_says '        dri.enable: "true"'
+}
+
+@test "a service, a label or a file with a hostile name gets into no line to be copied, and into no terminal" {
+	local evil
+	mkdir bin empty
+	ln -s "$(command -v touch)" bin
+	for evil in ';touch canary;' '$(touch canary)' "'\`touch canary\`'" $'\ntouch canary\n' $'\e[2Jtouch canary\r'; do
+		jq -n --arg evil "$evil" '{
+			services: {
+				("shared" + $evil): { "<<": { devices: ["/dev/dri"] }, labels: { "a.b": "c" } },
+				("runtime" + $evil): { runtime: ("runc" + $evil), labels: { "dri.enable": "true" } },
+				("swarm" + $evil): { deploy: { labels: { "dri.share": ("1" + $evil), ("dri." + $evil): "x" } } },
+				("driver" + $evil): { deploy: { resources: { reservations: { devices: [{ driver: $evil }] } } } }
+			} }' >compose.yaml
+		doctor --json
+		(cd empty && PATH=$PWD/../bin "$BASH" -c "$(jq -r '.findings[].next[]?' <<<"$output")" &>/dev/null) || :
+		[[ ! -e empty/canary ]] || fail "$output"
+		assert_json "$output" '[.findings[].next[]? | select (startswith ("# no command"))] | length >= 3'
+		doctor
+		assert_failure 1
+		[[ $output != *[$'\e\r']* && $output != *$'\n'touch* ]] || fail "$output"
+	done
+	printf 'services:\n  a:\n    devices: [/dev/dri]\n' >'$(touch canary).yaml'
+	run "$BUILD/drictl" doctor --root root '$(touch canary).yaml'
+	assert_says 'drictl doctor FILE | patch FILE'
 }
 
 @test "what dri-broker cannot use is told: labels below deploy:, slips of the pen, no runtime, another's GPU" {

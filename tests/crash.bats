@@ -5,19 +5,16 @@
 
 bats_require_minimum_version 1.5.0
 load lib/common
+load lib/clients
 
-setup_file ()
-{
-	export LEASES=$BATS_FILE_TMPDIR/leases
-	mount_lease_root "$LEASES"
-}
-teardown_file () { umount -l "$LEASES"; }
+setup_file () { mount_leases; }
+teardown_file () { unmount_leases; }
 
 # crash: histories on standard input, see lib/crash.py; prints how many points were tried
 crash ()
 {
 	set -o pipefail
-	{ echo 'from crash import *'; cat; } | PYTHONPATH=$REPO/tests/lib timeout 300 "$(command -pv python3)" -B - | sed 's/^/# /' >&3
+	python_with crash | sed 's/^/# /' >&3
 }
 
 @test "granted, taken up, reported, released" {
@@ -319,7 +316,7 @@ crash ()
 		    everything(w)
 		    w.arm()
 		    w.process.terminate()
-		    w.process.wait(10)
+		    w.process.wait(30)
 		    w.points.set(armed=0)
 		    if not w.points.reached:
 		        w.holds(not w.boxes[0].frozen(), 'stopped, and frozen')

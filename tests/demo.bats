@@ -95,14 +95,12 @@ assert_marked ()
 }
 
 @test "with Docker, through a daemon of its own" {
-	local start=$SECONDS
 	in_engine_host '/src/packaging/demo --no-build && docker ps --all --quiet && docker images --quiet && ls /tmp'
 	assert_shown 'Docker '
 	assert_says 'docker run --detach --name web --runtime dri'
 	assert_says 'Error response from daemon'
 	# Of the daemon that was there: no container, no image, and nothing in /tmp.
 	[[ ${lines[-1]} == 'The broker, its directory'* ]] || fail "after the end: ${lines[-1]}"
-	((SECONDS - start < 60))
 }
 
 @test "with Docker that cannot have a second daemon, runc is taken and it says so" {
@@ -117,7 +115,7 @@ assert_marked ()
 	for signal in INT TERM HUP; do
 		env --default-signal "$REPO/packaging/demo" --no-build --engine runc &>"$BATS_TEST_TMPDIR/output" 3>&- &
 		child=$!
-		wait_until 20 grep -q '^2\. ' "$BATS_TEST_TMPDIR/output"
+		wait_until 60 grep -q '^2\. ' "$BATS_TEST_TMPDIR/output"
 		kill -s "$signal" "$child"
 		status=0
 		wait "$child" || status=$?

@@ -293,7 +293,7 @@ unbound ()
 		"com.docker.compose.service": "nvr", "com.docker.compose.project.config_files": "/srv/cctv/compose.yaml"}}}'
 	put $folder/hostconfig.json '{"Runtime": "runc", "Devices": [{"PathOnHost": "/dev/dri/renderD128"}]}'
 	finds bad containers.devices 'frigate takes /dev/dri/renderD128 by itself (devices:)' \
-		'in /srv/cctv/compose.yaml, service nvr, instead of devices: and group_add:'
+		'in /srv/cctv/compose.yaml, service nvr, instead of devices: (and group_add:)'
 	found bad containers.devices '' 'dri.enable: "true"'
 	put $folder/hostconfig.json '{"Runtime": "runc", "Binds": ["/dev/dri:/dev/dri"]}'
 	finds bad containers.devices '(volumes:)'
@@ -315,24 +315,40 @@ runs_nothing ()
 }
 
 @test "a next command holds nothing that a name of the tree, or of an image, could run" {
-	local folder=/var/lib/docker/containers/77fe evil=';touch${IFS}canary;'
+	local folder=/var/lib/docker/containers/77fe evil
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	ln -s "$(command -v touch)" "$BATS_TEST_TMPDIR/bin"
-	use no-firmware
-	put $folder/config.v2.json "$(jq -nc --arg evil "$evil" '{ Name: "/frigate", Config: { Labels: {
-		"com.docker.compose.service": ("x" + $evil), "com.docker.compose.project.config_files": ("/x" + $evil) } } }')"
-	put $folder/hostconfig.json '{"Devices": [{"PathOnHost": "/dev/dri"}]}'
-	put "/etc/modprobe.d/x$evil.conf" 'options i915 enable_guc=0'
-	put /etc/os-release "ID=debian
+	for evil in ';touch${IFS}canary;' '$(touch canary)' "'\`touch canary\`'" '"$(touch canary)"' \
+		$'\ntouch canary\n' $'\e[2J;touch canary\r'; do
+		use no-firmware
+		put $folder/config.v2.json "$(jq -nc --arg evil "$evil" '{ Name: "/frigate", Config: { Labels: {
+			"com.docker.compose.service": ("x" + $evil), "com.docker.compose.project.config_files": ("/x" + $evil) } } }')"
+		put $folder/hostconfig.json '{"Devices": [{"PathOnHost": "/dev/dri"}]}'
+		put "/etc/modprobe.d/x$evil.conf" 'options i915 enable_guc=0'
+		put /etc/os-release "ID=debian
 VERSION_ID=\"12$evil\""
-	runs_nothing
-	put /proc/sys/kernel/osrelease "6.1.0$evil"
-	put "/etc/modprobe.d/x$evil.conf" 'blacklist i915'
-	runs_nothing
-	use pve-two-cards
-	mv "$tree/etc/modprobe.d/vfio.conf" "$tree/etc/modprobe.d/x$evil.conf"
-	put /etc/modprobe.d/vfio.conf 'options vfio-pci ids=8086:46d1'
-	runs_nothing --host
+		runs_nothing
+		put /proc/sys/kernel/osrelease "6.1.0$evil"
+		put "/etc/modprobe.d/x$evil.conf" 'blacklist i915'
+		runs_nothing
+		use pve-two-cards
+		mv "$tree/etc/modprobe.d/vfio.conf" "$tree/etc/modprobe.d/x$evil.conf"
+		put /etc/modprobe.d/vfio.conf 'options vfio-pci ids=8086:46d1'
+		runs_nothing --host
+	done
+}
+
+@test "a modprobe.d file with an odd name is read, and one that cannot be read is told" {
+	use n100
+	put '/etc/modprobe.d/my gpu (old).conf' 'options i915 enable_guc=0'
+	finds bad firmware.option 'enable_guc=0 in /etc/modprobe.d/my gpu (old).conf' '# no command here'
+	put '/etc/modprobe.d/i915.conf.bak' 'options i915 enable_guc=1'
+	finds bad firmware.option 'my gpu'
+	rm "$tree/etc/modprobe.d/"*
+	truncate -s 5M "$tree/etc/modprobe.d/huge.conf"
+	finds none modprobe.unread '/etc/modprobe.d/huge.conf: File too large'
+	ln -s /dev/null "$tree/etc/modprobe.d/mask.conf"
+	finds none modprobe.unread 'files like that: 1'
 }
 
 @test "containers with the label: by the wrong runtime, by the default one, and with devices beside it" {

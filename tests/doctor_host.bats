@@ -451,6 +451,12 @@ removed () { echo "sed -i 's/ *\\b$1[^ \"]*//' /etc/kernel/cmdline && proxmox-bo
 	finds host.vm-vga none 'VM 102 has no console'
 }
 
+@test "VM: a line with quotes is read as well, and gets into no command" {
+	vm "hostpci0: $ARC,mdev='\$(reboot)'"
+	finds host.vm-pcie bad 'hostpci0 lacks pcie=1'
+	says '# no command here: a name that it needs has characters that a shell could act on'
+}
+
 @test "VM: legacy-igd has conditions on i440fx, too, and nothing to do with GVT-g" {
 	vm 'machine: pc-i440fx-8.1' "hostpci0: $IGPU,legacy-igd=1"
 	finds host.vm-legacy-igd bad 'wants "vga: none"'

@@ -74,7 +74,7 @@ asked_while_it_hangs ()
 
 @test "what takes over a second says so on a terminal, and takes the line away; nothing elsewhere" {
 	local asker=(script -qefc "$BUILD/drictl probe" /dev/null)
-	asked_while_it_hangs wait_until 10 grep -q 'drictl probe: .* \.\.\.' "$BATS_TEST_TMPDIR/out"
+	asked_while_it_hangs wait_until 30 grep -q 'drictl probe: .* \.\.\.' "$BATS_TEST_TMPDIR/out"
 	grep -q $'\r\e\\[K' "$BATS_TEST_TMPDIR/out"
 	asker=("$BUILD/drictl" probe)
 	asked_while_it_hangs sleep 1.5

@@ -5,21 +5,17 @@
 
 bats_require_minimum_version 1.5.0
 load lib/common
+load lib/clients
 
 setup_file ()
 {
-	export LEASES=$BATS_FILE_TMPDIR/leases
-	mount_lease_root "$LEASES"
+	mount_leases
 	write_module >"$BATS_FILE_TMPDIR/watching.py"
 }
 
-teardown_file () { umount -l "$LEASES"; }
+teardown_file () { unmount_leases; }
 
-# python: a script on standard input, which has all of both modules
-python ()
-{
-	{ echo 'from watching import *'; cat; } | PYTHONPATH=$REPO/tests/lib:$BATS_FILE_TMPDIR timeout 60 "$(command -pv python3)" -B -
-}
+python () { python_with watching; }
 
 write_module ()
 {
@@ -43,11 +39,6 @@ write_module ()
 
 		def told(events):
 		    return [(e['event'], e['container']['id'] if e['container'] else None) for e in events]
-
-		def activate(broker, lease):
-		    p = process()
-		    broker.call('Activate', {'lease': lease, 'pid': p.pid})
-		    return p
 
 		def report(broker, lease, ok=True, reason='fine'):
 		    broker.call('Report', {'lease': lease, 'ready': {'level': 'driver', 'ok': ok, 'reason': reason}})
@@ -107,8 +98,8 @@ write_module ()
 		assert told(w.until('released')) == [('released', 'b')]
 		Client(b).acquire('d', detached=True)
 		assert told(w.until('released')) == [('granted', 'd'), ('released', 'd')]
-		lease = Client(b).acquire('e', detached=True)['lease']
-		p = activate(b, lease)
+		holder = Client(b)
+		p = activate(b, holder.acquire('e')['lease'])
 		w.until('activated')
 		gpus = json.load(open(b.fixture))
 		b.kill()
@@ -375,7 +366,8 @@ write_module ()
 		assert b.queue() == ['two']
 		b.call('Release', {'lease': one})
 		lease = acquire()
-		assert ops()[-2:] == ['grant', 'forget'] and b.queue() == [], ops()
+		assert b.queue() == []  # it has done what follows the answer
+		assert ops()[-2:] == ['grant', 'forget'], ops()
 		# Killed in between: it is to be started, until it says that it has been.
 		b.kill()
 		lines = open(b.journal).readlines()
@@ -389,6 +381,59 @@ write_module ()
 	END
 }
 
+@test "who waits and may be put off is started later if the broker ends meanwhile, and only then" {
+	python <<-'END'
+		b = Broker(docker_socket='/nonexistent/docker.sock')
+		def ask(id='two', **request):
+		    c = Client(b)
+		    c.send('Acquire', {'container': {'id': id, 'name': id, 'engine': 'docker'}, 'workload': {'uid': 0, 'gid': 0},
+		                       'request': {'enable': 'true', 'gpu': 'igpu', 'wait': '60s', 'on-failure': 'defer', **request}})
+		    until(lambda: id in b.queue())
+		    return c
+		def queue():
+		    return [(w['container']['id'], w['state'], 'held by one' in w['reason']) for w in b.status()['queue']]
+		one = Client(b).acquire('one', detached=True, access='exclusive')['lease']
+		p = activate(b, one)
+		for signo in signal.SIGKILL, signal.SIGTERM:
+		    two, plain = ask(), ask('plain', **{'on-failure': 'fail'})
+		    b.restart(signo)
+		    assert hung_up(two) and hung_up(plain)
+		    assert queue() == [('two', 'put off', True)], queue()
+		    # Its next start waits in its turn, and is no other's.
+		    two = ask()
+		    assert queue() == [('two', 'waiting', True)], queue()
+		    # However often the journal was written anew.
+		    inode = os.stat(b.journal).st_ino
+		    while os.stat(b.journal).st_ino == inode:
+		        b.call('Release', {'lease': Client(b).acquire('x' * 100, detached=True, gpu='arc')['lease']})
+		    b.restart(signo)
+		    assert queue() == [('two', 'put off', True)], queue()
+		def forgotten():
+		    assert b.queue() == [], b.queue()
+		    b.restart()
+		    assert b.queue() == [], open(b.journal).read()
+		two = ask()
+		two.close()
+		until(lambda: not b.queue())
+		forgotten()
+		two = ask()
+		b.configure(policy=[{'who': {'container': 'two'}, 'allow': False}])
+		b.call('Reload')
+		refused(two.receive)
+		b.configure()
+		forgotten()
+		two = ask(wait='1s')
+		assert 'will have it started' in refused(two.receive)
+		b.restart()
+		assert queue() == [('two', 'put off', True)], queue()
+		two = ask()
+		end(p)
+		grant = two.receive()['grant']
+		forgotten()
+		assert b.leases() == {'two': 'granted'} and b.agree() == {grant['lease']}
+	END
+}
+
 @test "drictl events: lines for people, JSON lines, and status 3 when the broker ends" {
 	start_broker
 	run "$BUILD/drictl" events --no-follow
@@ -396,7 +441,6 @@ write_module ()
 	assert_output ''
 	"$BUILD/drictl" events --json >"$BATS_TEST_TMPDIR/json" 2>"$BATS_TEST_TMPDIR/said" 3>&- &
 	local watching=$!
-	watched () { ss -xp 2>/dev/null | grep -q "pid=$watching,"; }
 	varlink Acquire '{"container": {"id": "0123456789abcdef", "name": "evil\u001b[31m"}, "workload": {"uid": 0, "gid": 0},
 		"request": {"enable": "true", "gpu": "igpu"}, "detached": true}'
 	run "$BUILD/drictl" events --last all --no-follow
@@ -409,12 +453,12 @@ write_module ()
 		varlink Acquire '{"container": {"id": "0123456789abcdef"}, "workload": {"uid": 0, "gid": 0},
 			"request": {"enable": "true", "gpu": "igpu"}, "detached": true}' >/dev/null
 		grep -q '"released"' "$BATS_TEST_TMPDIR/json"; }
-	wait_until 10 seen
-	jq -es 'all(.time > 1.7e9 and .container.id == "0123456789abcdef" and (.event | IN("granted", "released")))' "$BATS_TEST_TMPDIR/json"
+	wait_until 30 seen
 	stop_broker
 	local code=0
 	wait "$watching" || code=$?
 	assert_equal "$code" 3
 	grep -q 'has ended or cut the connection' "$BATS_TEST_TMPDIR/said"
+	jq -es 'all(.time > 1.7e9 and .container.id == "0123456789abcdef" and (.event | IN("granted", "released")))' "$BATS_TEST_TMPDIR/json"
 	finish_broker
 }

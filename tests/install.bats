@@ -168,7 +168,7 @@ listing () { (cd "$tree" && find . ! -type d -printf '%m %P\n' | LC_ALL=C sort -
 		printf "StandardOutput=file:/log\nStandardError=file:/log\n" >>/etc/systemd/system/script.service
 		env -i container=other unshare --pid --fork --kill-child --mount --mount-proc --cgroup \
 			/lib/systemd/systemd --unit=script.service &>/dev/null &
-		for ((i = 0; i < 300; i++)); do grep -qs "^THE END" /log && break; sleep 0.1; done
+		for ((i = 0; i < 1800; i++)); do grep -qs "^THE END" /log && break; sleep 0.1; done
 		cat /log'
 	assert_success
 	assert_says 'socket srw-rw---- root:dri-broker'

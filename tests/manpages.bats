@@ -87,7 +87,7 @@ teardown () { finish_broker; }
 			text_of dri-broker.7 | section KEYS | grep -qF -- "$word" || fail "not in the table: $word"
 		done < <(grep -oE '"[^"]+"' <<<"$list" | tr -d '"')
 	done < <(grep -E '^static const char \*const (booleans|nodes|accesses|classes|readies|failures|selectors|owners)\[\]' \
-		"$REPO/oci/request.c")
+		"$REPO/oci/request_value.c")
 
 	start_broker
 	while read -r key value; do
@@ -155,7 +155,7 @@ taken ()
 import os, socket, sys
 s = socket.socket (socket.AF_UNIX)
 s.connect (os.environ["DRI_BROKER_SOCKET"])
-s.settimeout (0.2)
+s.settimeout (10)
 s.sendall (sys.stdin.read ().strip ().encode () + b"\0")
 reply = b""
 try:

@@ -10,12 +10,25 @@ load lib/common
 setup_file ()
 {
 	configure '[]'
-	start_broker
+	start_noted_broker
 }
-teardown_file () { finish_broker; }
+teardown_file ()
+{
+	noted_broker
+	finish_broker
+}
+
+# start_noted_broker: for the tests that follow, too, which see no variable of this one's; noted_broker: $BROKER_PID
+start_noted_broker ()
+{
+	start_broker
+	echo "$BROKER_PID" >"$BATS_FILE_TMPDIR/pid"
+}
+noted_broker () { BROKER_PID=$(<"$BATS_FILE_TMPDIR/pid"); }
 
 setup ()
 {
+	noted_broker
 	configure '[]'
 	reload
 }
@@ -106,7 +119,7 @@ teardown ()
 	assert_success
 	stop_broker KILL
 	configure '[]'
-	start_broker
+	start_noted_broker
 	acquire another gpu=igpu
 	assert_failure
 	assert_says 'held by keeper'
@@ -134,10 +147,10 @@ teardown ()
 	local waiter
 	acquire owner gpu=igpu access=exclusive
 	varlink Acquire '{ "container": { "id": "patient", "name": "patient" }, "workload": { "uid": 0, "gid": 0 },
-		"request": { "enable": "true", "gpu": "igpu", "class": "realtime", "wait": "30s" } }' \
+		"request": { "enable": "true", "gpu": "igpu", "class": "realtime", "wait": "60s" } }' \
 		>"$BATS_TEST_TMPDIR/answer" 2>&1 &
 	waiter=$!
-	wait_until 10 patient_waits
+	wait_until 30 patient_waits
 	policy '[{ "allow": { "class": "interactive" } }]'
 	! wait "$waiter" || fail 'it was not refused'
 	run cat "$BATS_TEST_TMPDIR/answer"
@@ -175,7 +188,7 @@ teardown ()
 	assert_says 'not arc: 1 of 4 slots in use'
 	release mover
 	stop_broker KILL
-	start_broker
+	start_noted_broker
 	acquire newcomer
 	assert_equal "$(gpu_of newcomer)" arc
 	acquire mover

@@ -158,7 +158,7 @@ teardown ()
 	# It is not known afterwards either, and then nobody waits any more.
 	assert_gets arc gpu=arc require=h264-decode wait=30s
 	assert_json "$(gpus)" '.[1].ready | .level == "driver" and (.reason | contains("initializing the VA driver"))'
-	[[ ! $(pgrep -P "$(prober)") ]]
+	wait_until 20 none_is_asked
 }
 
 @test "what comes of a driver that crashes, floods or lies about itself is a sentence" {
@@ -169,6 +169,7 @@ teardown ()
 }
 
 prober () { pgrep -P "$BROKER_PID" -x dri-prober; }
+none_is_asked () { [[ ! $(pgrep -P "$(prober)") ]]; }
 
 @test "a GPU is asked once for each driver" {
 	start_probing_broker igpu:few arc:few

@@ -4,15 +4,12 @@
 
 bats_require_minimum_version 1.5.0
 load lib/common
+load lib/clients
 
-setup_file ()
-{
-	export LEASES=$BATS_FILE_TMPDIR/leases
-	mount_lease_root "$LEASES"
-}
-teardown_file () { umount -l "$LEASES"; }
+setup_file () { mount_leases; }
+teardown_file () { unmount_leases; }
 
-python () { { echo 'from crash import *'; cat; } | PYTHONPATH=$REPO/tests/lib timeout 120 "$(command -pv python3)" -B -; }
+python () { python_with crash; }
 
 @test "a ceiling that cannot be held says so, and why: no figures, no group of its own, turned off" {
 	python <<-'END'

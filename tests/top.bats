@@ -1,10 +1,11 @@
 #!/usr/bin/env bats
 # top.bats - drictl status --all, and drictl top in a real terminal (tmux): GPUs are simulated, and files that tests
 # write stand in for those of a driver.
-# shellcheck disable=SC2016
+# shellcheck disable=SC2016,SC2154 # jq's variables; those of lib/gpu_top
 
 bats_require_minimum_version 1.5.0
 load lib/common
+load lib/gpu_top
 
 setup_file ()
 {
@@ -61,9 +62,14 @@ hold ()
 # lease NAME FILE...: a container with a lease
 lease ()
 {
+	hold "$(id_of "$1")" "${@:2}"
+	lease_to "$1"
+}
+# lease_to NAME: of the process $holder
+lease_to ()
+{
 	local id lease
 	id=$(id_of "$1")
-	hold "$id" "${@:2}"
 	lease=$(varlink Acquire "{\"container\": {\"id\": \"$id\", \"name\": \"$1\"}, \"workload\": {\"uid\": 1000, \"gid\": 1000},
 		\"request\": {\"enable\": \"true\", \"gpu\": \"igpu\"}, \"detached\": true}" | jq -r .grant.lease)
 	varlink Activate "{\"lease\": \"$lease\", \"pid\": $holder}" >/dev/null
@@ -187,7 +193,7 @@ back_in_shell ()
 	in_order ollama jellyfin
 	"${tmux[@]}" resize-window -x 44 -y 12
 	wait_until 10 screen_has_line '^CONTAINER +RENDER +VIDEO +MEMORY$'
-	screen_says 'q quit'
+	wait_until 10 screen_says 'q quit'
 	"${tmux[@]}" resize-window -x 160 -y 40
 	wait_until 10 screen_has_line '^CONTAINER .*COMPUTE.*AGE'
 	type_keys q
@@ -203,7 +209,7 @@ back_in_shell ()
 	wait_until 10 screen_says 'q quit'
 	type_keys C-c
 	wait_until 10 eval '! screen_says "q quit"'
-	assert_equal "$(modes)" "$before"
+	wait_until 10 eval '[[ $(modes) == "$before" ]]'
 	type_keys "'$BUILD/drictl' top; echo ended with \$?" Enter
 	wait_until 10 screen_says 'q quit'
 	pkill -TERM -t "$("${tmux[@]}" display-message -p '#{s|/dev/||:pane_tty}')" -x drictl
@@ -216,6 +222,7 @@ back_in_shell ()
 	start_top 80 24
 	[[ $(screen -e) == *$'\e['*m* ]] || fail 'no colour at all'
 	"${tmux[@]}" kill-server
+	tmux[2]+=-ascii # the old one may be there still
 	start_top 80 24 -- NO_COLOR=1 LC_ALL=C
 	wait_until 20 busy_screen_has '^  render +\[#+\] 100%'
 	[[ $(screen -e) != *$'\e['* ]] || fail "colours: $(screen -e)"
@@ -242,11 +249,67 @@ back_in_shell ()
 	wait_until 20 screen_says 'No such file'
 	mv "$DRI_BROKER_SOCKET.away" "$DRI_BROKER_SOCKET"
 	wait_until 20 eval '! screen_says "No such file"'
-	screen_says igpu
+	wait_until 10 screen_says igpu
 }
 
 @test "top without a broker says so, and leaves the terminal alone" {
 	DRI_BROKER_SOCKET=$BATS_TEST_TMPDIR/none run --separate-stderr "$BUILD/drictl" top
 	assert_failure 3
 	assert_equal "$output" ''
+}
+
+# is_in_state STATE PID: as /proc tells it
+is_in_state () { grep -q "^State:[[:space:]]*$1" "/proc/$2/status"; }
+# busy ENGINE: in nanoseconds, of the one lease
+busy () { varlink Status | jq --arg engine "$1" '.leases[0].busy[$engine] * 1e9 | round'; }
+
+kept () { find "/proc/$1/fd" -lname '/proc/*/fd' | grep -q .; }
+@test "a client that comes to a process that was just looked at is told at once; and soon nothing of it is kept" {
+	local observer
+	client a 1 0 1024
+	client b 2 0 1024
+	mkfifo "$files/more"
+	mkdir "$GROUP/$(id_of web)"
+	bash -c 'echo $$ >"$1/cgroup.procs"; exec 4<"$2/a.fdinfo"; : >"$2/ready"; read -r <"$2/more"; exec 5<"$2/b.fdinfo"
+		: >"$2/ready"; exec sleep 300' bash "$GROUP/$(id_of web)" "$files" 3>&- </dev/null >/dev/null &
+	holder=$!
+	background+=" $holder"
+	wait_until 10 test -e "$files/ready"
+	rm "$files/ready"
+	lease_to web
+	assert_json "$(status --json)" '.leases[0].memory.resident == 1048576'
+	echo >"$files/more"
+	wait_until 10 test -e "$files/ready"
+	assert_json "$(status --json)" '.leases[0].memory.resident == 2097152'
+	observer=$(pgrep -x -P "$BROKER_PID" dri-observer)
+	wait_until 10 eval "! kept $observer"
+}
+
+@test "intel_gpu_top, which is none of ours, has the same figures of the same fdinfo, at the same two instants" {
+	local fixture=$BATS_TEST_DIRNAME/fixtures/fdinfo/i915 engine reader ours
+	declare -A before
+	sed '/^===/,$d' "$fixture" >"$files/ffmpeg.fdinfo"
+	lease ffmpeg ffmpeg
+	make_machine "$BATS_TEST_TMPDIR/machine" "$files/ffmpeg.fdinfo"
+	start_gpu_top "$BATS_TEST_TMPDIR/machine"
+	background+=" $gpu_top"
+	wait_until 30 grep -q '"engine-classes"' "$gpu_top_says" ||
+		fail "$(tail -n 20 "$BATS_TEST_TMPDIR/machine/errors" "$gpu_top_says")"
+	for engine in render copy video video-enhance; do before[$engine]=$(busy "$engine"); done
+	# Neither looks while it is written.
+	kill -s STOP "$BROKER_PID" "$gpu_top"
+	wait_until 10 is_in_state T "$BROKER_PID"
+	wait_until 10 is_in_state T "$gpu_top"
+	sed '1,/^===/d' "$fixture" >"$files/ffmpeg.fdinfo"
+	kill -s CONT "$BROKER_PID" "$gpu_top"
+	wait_until 30 grep -q '"busy": "[0-9.]*[1-9]' "$gpu_top_says"
+	stop_gpu_top
+	for reader in render=Render/3D copy=Blitter video=Video video-enhance=VideoEnhance; do
+		engine=${reader%=*}
+		ours=$(($(busy "$engine") - before[$engine]))
+		# There are two for video: ours is over their number, theirs is added up.
+		[[ $engine != video ]] || ((ours *= 2))
+		assert_equal "$engine $(gpu_top_busy "${reader#*=}")" "$engine $ours"
+	done
+	assert_equal "$ours $(($(busy render) - before[render]))" '0 500000000'
 }

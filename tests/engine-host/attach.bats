@@ -63,7 +63,7 @@ attach_and_detach ()
 	assert_success
 	assert_equal "$(docker inspect --format '{{.State.StartedAt}} {{.State.Pid}}' late)" "$before"
 	docker rm --force late >/dev/null
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 
 @test "a container that runs gets a GPU, and gives it back" {

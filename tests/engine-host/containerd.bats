@@ -11,11 +11,10 @@ IMAGE=localhost/app:latest
 setup_file ()
 {
 	export SIMULATED_GPUS=$OPENABLE_GPUS CONTAINERD_LOG=/run/containerd.log
-	mkdir -p "${DRI_BROKER_CONFIG%/*}" "${DRI_BROKER_SOCKET%/*}" /etc/containerd
+	mkdir -p "${DRI_BROKER_CONFIG%/*}" /etc/containerd
 	ln -s "$BUILD/dri-runtime" "$BUILD/dri-hook" /usr/local/bin/
 	make_runc
-	start_broker
-	disown
+	start_system_broker
 	make_image
 	write_config >/etc/containerd/config.toml
 	start_containerd
@@ -27,7 +26,7 @@ teardown ()
 {
 	local pod
 	for pod in $(pods); do cri remove "$pod"; done
-	wait_until 5 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 cri () { "$REPO/tests/engine-host/cri" "$@"; }
 pods () { ctr --namespace k8s.io containers list --quiet 'labels."io.cri-containerd.kind"==sandbox'; }
@@ -75,7 +74,7 @@ start_containerd ()
 {
 	containerd </dev/null &>"$CONTAINERD_LOG" 3>&- 4>&- &
 	disown
-	wait_until 20 ctr version >/dev/null
+	wait_until 60 cri ready &>/dev/null
 }
 
 # start_pod [OPTION]...: $sandbox and $container are its ids
@@ -150,7 +149,7 @@ assert crio["runtime_path"] == dri["options"]["BinaryName"] and crio["runtime_ty
 		"/run/containerd/io.containerd.runtime.v2.task/k8s.io/$sandbox/config.json"
 	assert_output '["true",null]'
 	cri remove "$sandbox"
-	wait_until 5 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 
 @test "a pod that did not ask, or has another handler, gets none, whatever its image says" {
@@ -167,7 +166,7 @@ assert crio["runtime_path"] == dri["options"]["BinaryName"] and crio["runtime_ty
 	run cri run --annotation dri.enable=true --annotation dri.gpu=no:such "$IMAGE"
 	assert_failure
 	assert_says 'StartContainer failed'
-	grep -F 'dri-broker: container media/jellyfin/app: dri.gpu: no value' "$CONTAINERD_LOG"
+	wait_until 20 grep -qF 'dri-broker: container media/jellyfin/app: dri.gpu: no value' "$CONTAINERD_LOG"
 	[[ $(pods) ]] || fail 'the sandbox did not start'
 }
 
@@ -175,7 +174,7 @@ assert crio["runtime_path"] == dri["options"]["BinaryName"] and crio["runtime_ty
 restart_containerd ()
 {
 	kill "$(pidof containerd)"
-	wait_until 10 containerd_is_gone
+	wait_until 60 containerd_is_gone
 	start_containerd
 }
 containerd_is_gone () { ! pidof containerd >/dev/null; }

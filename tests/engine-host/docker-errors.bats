@@ -196,16 +196,16 @@ broker_is_stopped () { [[ $(ps -o stat= -p "$BROKER_PID") == T* ]]; }
 	(docker run --rm --net none --runtime dri-stop --name hooked --label dri.enable=true --label dri.gpu=igpu app true \
 		&>"$BATS_TEST_TMPDIR/hooked") 3>&- &
 	hooked=$!
-	wait_until 5 broker_is_stopped
+	wait_until 20 broker_is_stopped
 	assert_broker_missed 'does not answer'
 
 	wait "$hooked" || :
 	output=$(<"$BATS_TEST_TMPDIR/hooked")
 	assert_says 'container hooked: the broker at'
 	assert_says 'does not answer'
-	((SECONDS - begin < 25)) || fail "it took $((SECONDS - begin)) s"
+	((SECONDS - begin < 120)) || fail "it took $((SECONDS - begin)) s"
 	kill -CONT "$BROKER_PID"
-	wait_until 5 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 
 @test "a configuration that is none stops who opted in, and names itself" {

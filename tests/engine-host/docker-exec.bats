@@ -86,7 +86,7 @@ run_plain_ones ()
 	assert_says terminal
 	in_container --detach web sh -c 'id -G >/tmp/detached'
 	assert_success
-	wait_until 5 docker exec web test -s /tmp/detached
+	wait_until 20 docker exec web test -s /tmp/detached
 	in_container web cat /tmp/detached
 	assert_output '0 992'
 	in_container web no-such-program

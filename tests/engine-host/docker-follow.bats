@@ -112,8 +112,12 @@ runtimes () { echo dri dri-crun; }
 	for runtime in $(runtimes); do
 		RUNTIME=$runtime start web --label dri.nodes=render,card --label dri.ready=off app
 		docker exec --detach web sh -c 'exec 3<>/dev/dri/card0; exec sleep 1000'
-		has_it_open () { docker exec web sh -c 'for f in /proc/[0-9]*/fd/3; do readlink "$f"; done' | grep -q card0; }
-		wait_until 10 has_it_open
+		sleep_has_it_open ()
+		{
+			docker exec web sh -c 'for p in /proc/[0-9]*; do [ "$(readlink "$p/fd/3")" != /dev/dri/card0 ] || cat "$p/comm"; done' |
+				grep -qx sleep
+		}
+		wait_until 20 sleep_has_it_open
 		assert_equal "$(opens_number web 200)" "$PASSES"
 		run drictl release --force web
 		assert_success
@@ -168,8 +172,9 @@ runtimes () { echo dri dri-crun; }
 	start second --label dri.on-failure=start-without --label dri.wait=0s --user 1000:1000 app
 	assert_equal "$(state_of second)" without
 	docker rm --force first
-	wait_until 10 is_leased '["second"]'
-	assert_equal "$(state_of second)" active
+	second_is_active () { [[ $(state_of second) == active ]]; }
+	wait_until 20 second_is_active
+	assert_equal "$(lease_list)" '["second"]'
 	docker exec second open-gpu
 	stop_broker KILL
 	start_broker
@@ -221,6 +226,34 @@ runtimes () { echo dri dri-crun; }
 	assert_equal "$(put_off)" two
 	docker rm --force one
 	wait_until 20 is_running two
+}
+
+@test "defer: who waits when the broker ends is refused with the cause, and started when its turn comes" {
+	local signal job code
+	waits () { [[ $(drictl status --json | jq -r '.queue[] | select(.state == "waiting").container.name') == web ]]; }
+	gpus a 0000:00:02.0 10:229
+	look_again
+	for signal in KILL TERM; do
+		start holder --label dri.access=exclusive app
+		docker run --detach --name web --net none --runtime dri --label dri.enable=true --label dri.on-failure=defer \
+			--label dri.wait=60s app >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+		job=$!
+		wait_until 10 waits
+		stop_broker "$signal"
+		code=0
+		wait "$job" || code=$?
+		run cat "$BATS_TEST_TMPDIR/said"
+		((code != 0)) || fail "$output"
+		assert_says 'dri-broker: container web: the broker at /run/dri-broker/broker.sock was stopped, or has ended'
+		assert_says 'try again, journalctl -u dri-broker tells why'
+		start_broker
+		disown
+		assert_equal "$(put_off)" web
+		docker rm --force holder
+		wait_until 20 is_running web
+		assert_equal "$(put_off)" ''
+		docker rm --force web
+	done
 }
 
 @test "defer: forgotten by drictl release, by removal, and by a start by hand" {

@@ -18,7 +18,7 @@ write_daemon_json ()
 	jq --indent 4 '.runtimes |= {crun} | .["max-concurrent-downloads"] = 5' /etc/docker/daemon.json >/etc/docker/new
 	mv /etc/docker/new /etc/docker/daemon.json
 	reload
-	wait_until 5 runtimes_are '["crun","io.containerd.runc.v2","runc"]'
+	wait_until 20 runtimes_are '["crun","io.containerd.runc.v2","runc"]'
 }
 reload () { kill -HUP "$(</run/docker.pid)"; }
 dockerd_is_gone () { [[ ! -e /run/docker.pid ]]; }
@@ -40,7 +40,7 @@ default_is () { [[ $(docker info --format '{{.DefaultRuntime}}') == "$1" ]]; }
 	assert_success
 	assert_json "$(</etc/docker/daemon.json)" '.runtimes.crun and .["live-restore"] and .["max-concurrent-downloads"] == 5'
 	reload
-	wait_until 5 runtimes_are '["crun","dri","io.containerd.runc.v2","runc"]'
+	wait_until 20 runtimes_are '["crun","dri","io.containerd.runc.v2","runc"]'
 	leased --user 1000 app open-gpu
 	assert_success
 	# Nobody is taken who does not say so.
@@ -51,7 +51,7 @@ default_is () { [[ $(docker info --format '{{.DefaultRuntime}}') == "$1" ]]; }
 	cmp /etc/docker/daemon.json "$BATS_TEST_TMPDIR/before"
 	assert_equal "$(ls -A /etc/docker)" "$(printf 'daemon.json\nkey.json' | grep -xFf <(ls -A /etc/docker))"
 	reload
-	wait_until 5 runtimes_are '["crun","io.containerd.runc.v2","runc"]'
+	wait_until 20 runtimes_are '["crun","io.containerd.runc.v2","runc"]'
 	run docker run --rm --net none app true
 	assert_success
 }
@@ -61,7 +61,7 @@ default_is () { [[ $(docker info --format '{{.DefaultRuntime}}') == "$1" ]]; }
 	run drictl install docker --default-runtime
 	assert_success
 	reload
-	wait_until 5 default_is dri
+	wait_until 20 default_is dri
 	run docker run --rm --net none --label dri.enable=true app open-gpu
 	assert_success
 	run docker run --rm --net none app echo plain
@@ -75,9 +75,9 @@ default_is () { [[ $(docker info --format '{{.DefaultRuntime}}') == "$1" ]]; }
 	sleep 0.5
 	default_is dri || fail 'this Docker takes the default back at a reload'
 	kill "$(</run/docker.pid)"
-	wait_until 10 dockerd_is_gone
+	wait_until 60 dockerd_is_gone
 	dockerd --pidfile /run/docker.pid </dev/null &>/var/log/dockerd.log 3>&- 4>&- &
-	wait_until 10 default_is runc
+	wait_until 60 default_is runc
 	run docker run --rm --net none --label dri.enable=true app ls /dev/dri
 	assert_failure
 }

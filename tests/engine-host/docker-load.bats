@@ -26,6 +26,8 @@ count ()
 		"runtimes $(pgrep -c dri-runtime || :)"
 }
 is_as_before () { [[ $(count) == "$before" ]]; }
+# is_at_rest: what the last client has left behind is gone; $before
+is_at_rest () { before=$(count) && is_as_before; }
 # one NUMBER: every fifth fails to start, every fifth is another user's
 one ()
 {
@@ -44,15 +46,15 @@ one ()
 	local total=200 before started failed
 	[[ $CGROUP == v2 ]] || total=40
 	one 0
-	wait_until 5 nothing_is_leased
-	before=$(count)
+	wait_until 20 nothing_is_leased
+	wait_until 20 is_at_rest
 	export -f one
 	# shellcheck disable=SC2016
 	seq "$total" | xargs -P 20 -I N bash -c 'one N && echo started || echo failed' >"$BATS_TEST_TMPDIR/all" || :
 	started=$(grep -c started "$BATS_TEST_TMPDIR/all")
 	failed=$(grep -c failed "$BATS_TEST_TMPDIR/all")
 	assert_equal "$started started, $failed failed" "$((total * 4 / 5)) started, $((total / 5)) failed"
-	wait_until 10 is_as_before || fail "before: $before" "after: $(count)"
+	wait_until 30 is_as_before || fail "before: $before" "after: $(count)"
 	assert_nothing_leased
 	# Grants and releases were all written, and the journal is not one that only grows.
 	(($(stat -c %s "$JOURNAL") < 2 << 20))

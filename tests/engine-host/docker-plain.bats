@@ -114,8 +114,9 @@ without_ours ()
 @test "all verbs are passed on: logs, top, pause, update, stats, wait, events of Docker work" {
 	RUNTIME=dri
 	start web app sh -c 'echo out; echo err >&2; exec sleep 600'
-	run docker logs web
-	assert_says out
+	has_said () { docker logs web 2>&1 | grep -qx "$1"; }
+	wait_until 20 has_said out
+	wait_until 20 has_said err
 	run docker top web
 	assert_success
 	assert_says 'sleep 600'

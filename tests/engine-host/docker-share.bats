@@ -95,7 +95,7 @@ assert_gpu ()
 		took=$((($(date +%s%N) - begin) / 1000000))
 		assert_failure
 		assert_says 'cannot be had exclusively: held by holder (waited 1 s)'
-		((took >= 1000 && took < 4000)) || fail "it took $took ms"
+		((took >= 1000)) || fail "it took $took ms"
 	done
 	# Shared ones wait for it as well; another GPU is free.
 	leased --label dri.gpu=igpu --label dri.wait=0s app true
@@ -111,8 +111,8 @@ assert_gpu ()
 
 @test "exclusive: who waits gets it when the first goes" {
 	start holder --label dri.gpu=igpu --label dri.access=exclusive app
-	in_background second --name second --label dri.gpu=igpu --label dri.access=exclusive --label dri.wait=20s app open-gpu
-	wait_until 5 queue_is '["second"]'
+	in_background second --name second --label dri.gpu=igpu --label dri.access=exclusive --label dri.wait=60s app open-gpu
+	wait_until 20 queue_is '["second"]'
 	run drictl status
 	assert_says second
 	assert_says 'held by holder'
@@ -130,8 +130,8 @@ assert_gpu ()
 	start holder --label dri.gpu=igpu --label dri.access=exclusive app
 	while read -r name class; do
 		in_background "$name" --detach --name "$name" --label dri.gpu=igpu --label dri.access=exclusive \
-			--label dri.class="$class" --label dri.wait=30s app
-		wait_until 5 eval "[[ \$(queue) == *'\"$name\"'* ]]"
+			--label dri.class="$class" --label dri.wait=60s app
+		wait_until 20 eval "[[ \$(queue) == *'\"$name\"'* ]]"
 	done <<-'END'
 		batch batch
 		first interactive
@@ -140,20 +140,20 @@ assert_gpu ()
 	END
 	assert_equal "$(queue)" '["urgent","first","second","batch"]'
 	for name in holder urgent first second; do
-		wait_until 5 is_leased "[\"$name\"]"
+		wait_until 20 is_leased "[\"$name\"]"
 		docker rm --force "$name"
 	done
-	wait_until 5 is_leased '["batch"]'
+	wait_until 20 is_leased '["batch"]'
 }
 
 @test "who gives up waiting leaves the queue" {
 	local pid
 	start holder --label dri.gpu=igpu --label dri.access=exclusive app
-	in_background second --name second --label dri.gpu=igpu --label dri.wait=20s app
-	wait_until 5 queue_is '["second"]'
+	in_background second --name second --label dri.gpu=igpu --label dri.wait=60s app
+	wait_until 20 queue_is '["second"]'
 	pid=$(pgrep -x dri-runtime)
 	kill -KILL "$pid"
-	wait_until 5 queue_is '[]'
+	wait_until 20 queue_is '[]'
 	wait
 	run docker rm --force holder
 	assert_nothing_leased
@@ -179,7 +179,7 @@ assert_gpu ()
 	assert_says 'held by holder'
 	run docker rm --force holder
 	second_is_active () { [[ $(lease_list '[.container.name, .state]') == '[["second","active"]]' ]]; }
-	wait_until 10 second_is_active
+	wait_until 20 second_is_active
 	in_container second open-gpu
 	assert_success
 }

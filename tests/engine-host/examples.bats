@@ -22,11 +22,13 @@ teardown () { leave_nothing; }
 config () { docker compose --file "$EXAMPLES/$1/compose.yaml" --profile '*' config --format json; }
 
 # stand_in: the same on standard input, with what needs the world outside taken away: images, networks,
-# ports, /dev/uinput, folders of the host
+# ports, /dev/uinput, folders of the host;
+# and with what the image's own environment has that dri-broker looks at
 stand_in ()
 {
 	jq 'del (.networks) | .services |= map_values (
-		. + {image: "app", command: ["sleep", "600"], network_mode: "none", restart: "no"}
+		(if .image // "" | startswith ("jlesage/") then .environment.SUP_GROUP_IDS = "" else . end)
+		| . + {image: "app", command: ["sleep", "600"], network_mode: "none", restart: "no"}
 		| del (.entrypoint, .networks, .ports, .devices, .healthcheck)
 		| .volumes = [(.volumes // [])[] | select (.type == "tmpfs")])'
 }

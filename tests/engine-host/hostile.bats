@@ -30,7 +30,7 @@ setup_file ()
 	cp "$BUILD/tests/intruder.so" "$BATS_FILE_TMPDIR/app/usr/lib/"
 	# What Podman's precreate was granted, and its runtime then did not start.
 	mkdir -p "${DRI_BROKER_CONFIG%/*}"
-	echo '{"activate-timeout": 1}' >"$DRI_BROKER_CONFIG"
+	echo '{"activate-timeout": 3}' >"$DRI_BROKER_CONFIG"
 	start_bed
 	start_podman_store
 	"$BUILD/drictl" install podman
@@ -46,7 +46,7 @@ teardown ()
 {
 	docker ps --all --quiet | xargs -r docker rm --force >/dev/null
 	podman rm --all --force --time 0 >/dev/null
-	wait_until 10 nothing_is_leased || assert_nothing_leased
+	assert_nothing_leased
 }
 
 # make_hooks: Podman as an engine that knows hooks only; and with the hooks of somebody careless
@@ -78,8 +78,8 @@ through ()
 	esac
 	for key in enable=true gpu=igpu ${keys:-}; do request+=("$flag" "dri.$key"); done
 	# Which no start of these may take: an engine that hangs is ended, and fails the test.
-	try timeout --signal KILL 30 "${command[@]}" --rm --net none "${request[@]}" "${@:2}"
-	((status != 137)) || fail 'no end in 30 s'
+	try timeout --signal KILL 60 "${command[@]}" --rm --net none "${request[@]}" "${@:2}"
+	((status != 137)) || fail 'no end in 60 s'
 }
 # try COMMAND...: as run, which has its own thoughts about status 127
 try () { output=$("$@" 2>&1) && status=0 || status=$?; }
@@ -205,7 +205,7 @@ fake_broker ()
 	END
 	background=$!
 	disown
-	wait_until 5 grep -q listening "$1.log"
+	wait_until 20 grep -q listening "$1.log"
 }
 
 environment ()
@@ -225,9 +225,9 @@ environment ()
 	assert_says opened
 	LD_PRELOAD=$library setpriv true
 	assert_equal "$(head -n 1 /intruder.log)" setpriv
-	DRI_BROKER_SOCKET=$host/sock timeout 1 "$BUILD/drictl" status || :
-	kill "$background"
-	assert_equal "$(<"$host/sock.log")" $'listening\ncalled'
+	DRI_BROKER_SOCKET=$host/sock "$BUILD/drictl" status &>/dev/null 3>&- &
+	wait_until 20 grep -qx called "$host/sock.log"
+	kill "$background" $!
 	rm -f /intruder.log "$library"
 }
 each_door 'CVE-2025-23266: no library, socket or file that the environment names is used' environment
@@ -251,7 +251,7 @@ capable ()
 	assert_output own
 	in_container bystander open-gpu
 	assert_success
-	wait_until 10 eval '[[ $(lease_list) == "[\"bystander\"]" ]]'
+	wait_until 20 eval '[[ $(lease_list) == "[\"bystander\"]" ]]'
 	assert_equal "$(lease_directories | wc -l)" 1
 
 	# With all devices allowed by the user, who was warned, it opens what it made.
@@ -324,10 +324,12 @@ host_pids ()
 		docker rm --force "$attacker" >/dev/null
 	done
 	prowler busybox-naive --pid host
+	wait_until 20 naive_is_got || fail "$(<"$host/log")"
+}
+naive_is_got ()
+{
 	naive_process env
-	run cat "$host/log"
-	assert_says 'traced'
-	assert_says 'got root of'
+	grep -q traced "$host/log" && grep -q 'got root of' "$host/log"
 }
 each_door "CVE-2019-5736: who shares the host's pids gets hold of no process of ours" host_pids
 
@@ -372,17 +374,17 @@ ends_in ()
 @test "a container whose /dev never answers holds attach up no longer than the deadline" {
 	attacker --name hangs --cap-add SYS_ADMIN --device /dev/fuse --security-opt seccomp=unconfined app hostile hang /dev
 	wait_until 10 attacker_says hanging
-	ends_in 20 "$BUILD/drictl" attach hangs
+	ends_in 60 "$BUILD/drictl" attach hangs
 	assert_failure 1
 	assert_says 'container hangs: its /dev gave no answer in 5 s'
-	attacker_says kept # the request, which is not killed any more
+	wait_until 20 attacker_says kept # the request, which is not killed any more
 }
 
 @test "a container that is paused holds attach up no longer than the deadline" {
 	attacker --name paused app
 	run docker pause paused
 	assert_success
-	ends_in 30 "$BUILD/drictl" attach paused dri.wait=1s
+	ends_in 60 "$BUILD/drictl" attach paused dri.wait=1s
 	run docker unpause paused
 	assert_success
 }

@@ -9,9 +9,7 @@ load ../lib/docker
 setup_file ()
 {
 	export SIMULATED_GPUS=$OPENABLE_GPUS
-	mkdir -p "${DRI_BROKER_CONFIG%/*}" "${DRI_BROKER_SOCKET%/*}"
-	start_broker
-	disown
+	start_system_broker
 	make_rootfs "$BATS_FILE_TMPDIR/rootfs"
 }
 setup () { find_broker; }
@@ -22,7 +20,7 @@ teardown ()
 		for id in $($runtime list -q); do $runtime delete --force "$id"; done
 	done
 	for id in ${mounted:-}; do umount -l "$id"; done
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 
 # Not "|| return", under which a failure inside would not count.
@@ -127,7 +125,7 @@ life ()
 	"$RUNTIME" run --detach --bundle "$bundle" "${bundle##*/}" </dev/null &>/dev/null 3>&-
 	assert_equal "$(lease_list '[.container.id, .state]')" "[[\"$RUNTIME-life\",\"active\"]]"
 	"$RUNTIME" kill "$RUNTIME-life" KILL
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 
 @test "its lease ends with it" {
@@ -155,7 +153,7 @@ refusals ()
 	asking gate true
 	run_bundle
 	assert_failure
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 	run drictl explain "$RUNTIME-gate"
 	assert_says 'may not open /dev/dri/renderD128'
 }
@@ -283,7 +281,7 @@ swapped ()
 		((status == 0 ? ++started : ++refused))
 	done
 	kill -s KILL "$swapper"
-	wait_until 5 eval "! kill -0 $swapper 2>/dev/null"
+	wait_until 20 eval "! kill -0 $swapper 2>/dev/null"
 	host_is_untouched
 	# Both have been met, or this has shown nothing.
 	((started > 0 && refused > 0)) || fail "of the two only one was met: $started, $refused"

@@ -5,6 +5,7 @@
 
 load ../lib/common
 load ../lib/docker
+load ../lib/device_filter
 
 CONTAINERS='priv unpriv'
 
@@ -12,9 +13,7 @@ setup_file ()
 {
 	export SIMULATED_GPUS=$OPENABLE_GPUS
 	local name
-	mkdir -p "${DRI_BROKER_CONFIG%/*}" "${DRI_BROKER_SOCKET%/*}"
-	start_broker
-	disown
+	start_system_broker
 	make_rootfs "$BATS_FILE_TMPDIR/rootfs"
 	mount -t tmpfs tmpfs /var/lib/lxc
 	chmod 755 /var/lib/lxc
@@ -30,7 +29,7 @@ teardown ()
 		lxc-stop --kill --name "$name" &>/dev/null || :
 		[[ ! -e /etc/dri-broker/lxc/$name.conf ]] || drictl uninstall lxc "$name" >/dev/null
 	done
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 
 # make_container NAME: unpriv has ids of its own
@@ -70,7 +69,7 @@ opens_it ()
 	assert_failure
 	assert_says 'Read-only'
 	lxc-stop --kill --name "$NAME"
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 	run drictl explain "$NAME"
 	assert_failure
 }
@@ -111,13 +110,61 @@ owned ()
 	each_container owned
 }
 
+taken_away ()
+{
+	local pid holder
+	drictl install lxc "$NAME" dri.gpu=igpu dri.nodes=render,card dri.ready=off
+	start_it
+	assert_success
+	pid=$(lxc-info --pid --no-humanize --name "$NAME")
+	lxc-attach --name "$NAME" --clear-env -- /bin/busybox sh -c 'exec 3<>/dev/dri/renderD128; exec sleep 600' 3>&- &
+	has_it_open () { in_it sh -c 'for f in /proc/[0-9]*/fd/3; do readlink "$f"; done' && [[ $output == *renderD128* ]]; }
+	wait_until 20 has_it_open
+	assert_equal "$(filter_says "$pid" 226 0)" "$PASSES"
+	"take_from_$NAME"
+	assert_json "$(drictl status --json)" '.leases[0] | .state == "revoked" and .gpu == null and (.reason | contains($why))
+		and ([.open[].command] == ["sleep"])' --arg why "$why"
+	assert_json "$(drictl status --json)" '.gpus[0].slots.used == 0'
+	holder=$(drictl status --json | jq '.leases[0].open[0].pid')
+	assert_equal "$(<"/proc/$holder/comm")" sleep
+	in_it ls -A /dev/dri
+	assert_output ''
+	assert_equal "$(filter_says "$pid" 226 0)" "$REFUSED"
+	lxc-stop --kill --name "$NAME"
+	wait_until 20 nothing_is_leased
+	configure '{}'
+	start_it
+	assert_success
+	assert_equal "$(lease_list .state)" '["active"]'
+	lxc-stop --kill --name "$NAME"
+}
+take_from_priv ()
+{
+	why='taken away by root'
+	run drictl release --force priv
+	assert_success
+	assert_says 'Revoked the GPU of container priv'
+	assert_says 'But sleep (pid '
+}
+take_from_unpriv ()
+{
+	why='does not allow it any more'
+	configure '{"policy": [{"who": {"container": "unpriv"}, "allow": false}]}'
+	is_told () { [[ $(drictl status --json | jq -c '[.leases[].open[]?.command]') == '["sleep"]' ]]; }
+	wait_until 20 is_told
+}
+
+@test "a GPU that is taken away: no node, no number, and who has it open is named; the next start has it again" {
+	each_container taken_away
+}
+
 refused ()
 {
 	drictl install lxc "$NAME" dri.gpu=nosuch dri.wait=0s
 	start_it
 	assert_failure
 	assert_equal "$(lxc-info --state --no-humanize --name "$NAME")" STOPPED
-	run timeout 20 lxc-start --foreground --name "$NAME"
+	run timeout 60 lxc-start --foreground --name "$NAME"
 	assert_failure
 	assert_says "dri-broker: container $NAME: no GPU fits dri.gpu \"nosuch\""
 	run drictl explain "$NAME"
@@ -137,7 +184,7 @@ refused ()
 no_broker ()
 {
 	drictl install lxc "$NAME"
-	run timeout 20 lxc-start --foreground --name "$NAME"
+	run timeout 60 lxc-start --foreground --name "$NAME"
 	assert_failure
 	assert_says 'cannot be reached'
 	drictl uninstall lxc "$NAME"
@@ -211,7 +258,7 @@ undone ()
 		mkdir -p "$1/leases" && mount -t tmpfs -o mode=0700 leases "$1/leases"
 		export DRI_BROKER_SOCKET=$1/socket DRI_BROKER_CONFIG=$1/none
 		"$BUILD/dri-broker" --simulate "$OPENABLE_GPUS" --lease-root "$1/leases" &
-		for ((i = 0; i < 100; i++)); do [[ -S $1/socket ]] && "$BUILD/drictl" status >/dev/null && break; sleep 0.1; done
+		for ((i = 0; i < 300; i++)); do [[ -S $1/socket ]] && "$BUILD/drictl" status >/dev/null && break; sleep 0.1; done
 		"$BUILD/dri-runtime" --dri-oci-runtime runc --root "$1/state" run --bundle "$2" inside
 		"$BUILD/drictl" status
 		kill %1

@@ -93,7 +93,7 @@ docker_has () { mkdir -p /etc/docker && printf '%s\n' "$1" >/etc/docker/daemon.j
 	mount_lease_root "$BATS_TEST_TMPDIR/leases"
 	DRI_BROKER_SOCKET=$BATS_TEST_TMPDIR/socket /usr/bin/dri-broker --simulate "$SIMULATED_GPUS" \
 		--lease-root "$BATS_TEST_TMPDIR/leases" </dev/null &>"$BATS_TEST_TMPDIR/log" 3>&- &
-	wait_until 5 test -S "$BATS_TEST_TMPDIR/socket"
+	wait_until 20 listens "$BATS_TEST_TMPDIR/socket"
 	DRI_BROKER_SOCKET=$BATS_TEST_TMPDIR/socket run drictl status --json
 	kill %1
 	wait
@@ -215,7 +215,7 @@ all_files ()
 	# Docker itself would take its time.
 	docker ps --quiet | xargs docker inspect --format '{{.State.Pid}}' | xargs kill -KILL
 	kill "$(</run/docker.pid)"
-	wait_until 20 docker_is_gone
+	wait_until 60 docker_is_gone
 	assert_success
 	assert_says '1 running container started by /usr/bin/dri-runtime'
 }
@@ -240,7 +240,7 @@ under_systemd ()
 		SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1 systemd.unified_cgroup_hierarchy=0)" \
 		unshare --pid --fork --kill-child --mount --mount-proc --cgroup \
 		/lib/systemd/systemd --unit=script.service </dev/null &>"$BATS_TEST_TMPDIR/systemd.log" 3>&- 4>&- &
-	wait_until 60 grep -qs '^THE END' /log || :
+	wait_until 180 grep -qs '^THE END' /log || :
 	kill -KILL $!
 	wait $! || :
 	rm -f /script /etc/systemd/system/script.service
@@ -265,7 +265,7 @@ under_systemd ()
 		same () { [ "$2" = "$3" ] && echo "same $1" || echo "another $1"; }
 		devices () { jq -r "[.devices[].name] | join(\" \")" /run/cdi/dri.dev-gpu.json; }
 		cdi () {
-			for i in $(seq 100); do [ "$(devices)" != "$2" ] || break; sleep 0.1; done
+			for i in $(seq 600); do [ "$(devices)" != "$2" ] || break; sleep 0.1; done
 			echo "$1: devices $(devices)"
 		}
 		places () { findmnt --noheadings --output ID "$LEASES"; stat -c %i /run/dri-broker/broker.sock "$LEASES"/*; }

@@ -24,17 +24,18 @@ teardown ()
 	configure '{}'
 }
 
-# on_igpu NAME [OPTION]...: a container that counts
+# on_igpu NAME [OPTION]...: a container that counts, and has begun to
 on_igpu ()
 {
 	start "$1" --label dri.gpu=igpu --label dri.wait=1s "${@:2}" app sh -c 'trap "exit 143" TERM; i=0; while :; do echo $((i += 1)) >/dev/shm/n; sleep 0.05; done'
+	wait_until 20 docker exec "$1" test -s /dev/shm/n
 }
 lease_of () { drictl status --json | jq -r --arg name "$1" ".leases[] | select (.container.name == \$name) | $2"; }
 state_is () { [[ $(lease_of "$1" .state) == "$2" ]]; }
 restart_broker ()
 {
 	kill "-$1" "$BROKER_PID"
-	wait_until 5 eval "! kill -0 $BROKER_PID 2>/dev/null"
+	wait_until 20 eval "! kill -0 $BROKER_PID 2>/dev/null"
 	start_broker
 	disown
 }
@@ -48,8 +49,8 @@ restart_broker ()
 	run drictl status
 	assert_says parked
 	docker rm --force eye >/dev/null
-	wait_until 5 state_is job active
-	wait_until 5 is_thawed job
+	wait_until 20 state_is job active
+	wait_until 20 is_thawed job
 	assert_equal "$(drictl events --json --last all --no-follow |
 		jq -r 'select(.container.name == "job").event | select(IN("parked", "resumed", "throttled"))')" $'parked\nresumed'
 }
@@ -62,7 +63,7 @@ restart_broker ()
 	on_igpu alone --label dri.access=exclusive
 	is_frozen job
 	docker rm --force alone >/dev/null
-	wait_until 5 is_thawed job
+	wait_until 20 is_thawed job
 }
 
 @test "who is parked can be stopped, and ends at once" {
@@ -85,7 +86,7 @@ restart_broker ()
 	is_frozen job
 	start_broker
 	disown
-	wait_until 5 state_is job active
+	wait_until 20 state_is job active
 	is_thawed job
 }
 
@@ -93,11 +94,11 @@ restart_broker ()
 	on_igpu job --label dri.class=batch
 	on_igpu eye --label dri.class=realtime
 	kill "$BROKER_PID"
-	wait_until 5 eval "! kill -0 $BROKER_PID 2>/dev/null"
+	wait_until 20 eval "! kill -0 $BROKER_PID 2>/dev/null"
 	is_thawed job
 	start_broker
 	disown
-	wait_until 5 is_frozen job
+	wait_until 20 is_frozen job
 	state_is job parked
 }
 

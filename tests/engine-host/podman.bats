@@ -97,7 +97,7 @@ words_reach_the_user ()
 	assert_failure 126
 	assert_says 'dri-broker: container gate:'
 	assert_says 'may not open /dev/dri/renderD128'
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 
 	run drictl explain slip
 	assert_success
@@ -139,13 +139,13 @@ life ()
 	assert_success
 	run podman kill film
 	assert_success
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 	run podman start film
 	assert_success
 	assert_equal "$(lease_list)" '["film"]'
 	run podman rm --force --time 0 film
 	assert_success
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 
 @test "a lease lives as long as its container, over restarts" {
@@ -157,7 +157,7 @@ failed_start_leaves_nothing ()
 	# shellcheck disable=SC2031
 	run -127 podman --runtime "$RUNTIME" run --rm --net none --annotation dri.enable=true \
 		--annotation dri.access=exclusive app /no/such/program
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 
 @test "a start that fails in the runtime leaves no lease" {
@@ -171,7 +171,7 @@ failed_start_leaves_nothing ()
 	configure '{"activate-timeout": 1}'
 	podman_leased --annotation dri.access=exclusive app true
 	assert_failure
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 
 @test "devices and privileges of the user's own give way" {
@@ -264,7 +264,7 @@ in_user_namespace ()
 	local socket=$BATS_TEST_TMPDIR/podman.sock service
 	podman system service --time 0 "unix://$socket" &>"$BATS_TEST_TMPDIR/service.log" 3>&- 4>&- &
 	service=$!
-	wait_until 20 test -S "$socket"
+	wait_until 20 listens "$socket"
 	compose_file '
   web: {image: localhost/app, network_mode: none, user: "1000:1000", annotations: {dri.enable: "true"}}
   plain: {image: localhost/app, network_mode: none}'

@@ -71,7 +71,7 @@ identity ()
 	[[ $output =~ renderD128\ +10:229\ +0${4#* }\ +${4% *}\  ]] || fail "no renderD128 $4 in" "$output"
 	[[ $output =~ ,\ as\ $3,\ [^:]+:\ may\ open\ all\ of\ them ]] || fail "$3 is not said to open them in" "$output"
 	as alice podman rm --force --time 0 who >/dev/null
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 identities ()
 {
@@ -101,7 +101,7 @@ its_own_ids ()
 	assert_failure
 	assert_says 'Read-only'
 	as alice podman rm --force --time 0 film >/dev/null
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 
 @test "the nodes are its own in the user's ids, and it makes no others" {
@@ -171,9 +171,9 @@ unnamed ()
 	his alice --name gate --user 1000:1000 --annotation dri.owner=0:0:0600 --annotation dri.wait=0s app true
 	assert_failure 126
 	assert_says 'may not open /dev/dri/renderD128'
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 	run -127 his_own alice podman run --rm --net none --annotation dri.enable=true app /no/such/program
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 
 # acquire USER PARAMETER...: a lease by hand, detached, whose id is printed; a later PARAMETER wins
@@ -246,7 +246,7 @@ acquire ()
 	become alice sleep 600 &>/dev/null 3>&- 4>&- &
 	pid=$!
 	background="$pid $bobs"
-	wait_until 5 eval "[[ \$(ps -o comm= $bobs $pid | sort -u) == sleep ]]"
+	wait_until 20 eval "[[ \$(ps -o comm= $bobs $pid | sort -u) == sleep ]]"
 	lease=$(acquire alice '{}')
 	for other in 1 "$BROKER_PID" $bobs; do
 		run his_call alice Activate "{\"lease\": \"$lease\", \"pid\": $other}"
@@ -265,7 +265,7 @@ acquire ()
 	# The control group it is in is no business of the lease's.
 	assert_equal "$(jq -rs '[.[] | select(.op == "activate")] | last | .cgroup' "$JOURNAL")" ''
 	kill -KILL "$pid" "$bobs"
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
 
 @test "ids that are not the user's own cannot be had" {
@@ -371,11 +371,11 @@ life ()
 	assert_success
 	run as alice podman kill film
 	assert_success
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 	his_start alice second app
 	# All that the user has, and with it whatever could have told the broker.
 	alices_processes | xargs kill -KILL
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 	as alice podman system migrate 2>/dev/null || :
 	as alice podman rm --all --force --time 0 >/dev/null
 }

@@ -18,7 +18,7 @@ setup_file ()
 	docker swarm init --advertise-addr 10.99.0.1 --listen-addr 10.99.0.1 >/dev/null
 	on_worker swarm join --advertise-addr 10.99.0.2 --listen-addr 10.99.0.2 \
 		--token "$(docker swarm join-token --quiet worker)" 10.99.0.1:2377 >/dev/null
-	wait_until 20 nodes_are_ready
+	wait_until 60 nodes_are_ready
 }
 setup () { find_broker; }
 teardown ()
@@ -27,8 +27,8 @@ teardown ()
 	services=$(docker service ls --quiet)
 	# shellcheck disable=SC2086
 	[[ ! $services ]] || docker service rm $services >/dev/null
-	wait_until 20 no_containers || { docker ps; on_worker ps; return 1; } >&2
-	wait_until 5 nothing_is_leased
+	wait_until 60 no_containers || { docker ps; on_worker ps; return 1; } >&2
+	wait_until 20 nothing_is_leased
 }
 teardown_file () { kill "$(</run/worker/pid)"; }
 
@@ -57,7 +57,7 @@ start_worker ()
 		exec dockerd --config-file /run/worker/daemon.json --data-root /var/lib/worker --exec-root /run/worker/exec \
 			--pidfile /run/worker/pid --host unix:///run/worker/sock' </dev/null &>/var/log/worker.log 3>&- 4>&- &
 	disown
-	wait_until 5 test -s /run/worker/net
+	wait_until 20 test -s /run/worker/net
 	pid=$(</run/worker/net)
 	# This ip makes the other end by itself, and calls it veth0.
 	busybox ip link add manager type veth
@@ -131,7 +131,7 @@ task ()
 
 @test "a service that reserves a GPU gets the one that Swarm picked, on its node" {
 	create web --container-label dri.enable=true --generic-resource dri=1 --replicas 2 --user 1000
-	wait_until 20 runs web 2
+	wait_until 60 runs web 2
 	assert_equal "$(lease_of web)" 'igpu radeon'
 	assert_equal "$(docker ps --quiet | wc -l)" 1
 	# shellcheck disable=SC2016
@@ -144,17 +144,17 @@ task ()
 	assert_says 'dri.gpu = pci:0000:00:02.0 (reservation)'
 	# There is no third one, which is for Swarm to say.
 	create more --container-label dri.enable=true --generic-resource dri=1
-	wait_until 10 has_failed more
+	wait_until 30 has_failed more
 	[[ $(error_of more) == *'insufficient resources'* ]] || fail "$(error_of more)"
 }
 
 @test "labels alone share; what the user says goes before the reservation, and is explained" {
 	create shared --container-label dri.enable=true --container-label dri.gpu=igpu --replicas 3
-	wait_until 20 runs shared 3
+	wait_until 60 runs shared 3
 	assert_equal "$(lease_of shared)" 'igpu igpu igpu'
 	create other --container-label dri.enable=true --container-label dri.gpu=igpu --generic-resource dri=1 \
 		--constraint node.role==worker
-	wait_until 20 runs other 1
+	wait_until 60 runs other 1
 	assert_equal "$(lease_of other)" igpu
 	run drictl explain other
 	assert_says 'Swarm reserved dri=radeon for it, and its label dri.gpu=igpu counts'
@@ -163,8 +163,8 @@ task ()
 @test "not asked is not given, though reserved; labels of the service are none of the container's" {
 	create plain --generic-resource dri=1
 	create labelled --label dri.enable=true
-	wait_until 20 runs plain 1
-	wait_until 20 runs labelled 1
+	wait_until 60 runs plain 1
+	wait_until 60 runs labelled 1
 	run task plain exec ls /dev/dri
 	assert_failure
 	run task labelled exec ls /dev/dri
@@ -174,10 +174,10 @@ task ()
 
 @test "what cannot be given is said where one looks: docker service ps" {
 	create typo --container-label dri.enabel=true --mode global
-	wait_until 20 has_failed typo
+	wait_until 60 has_failed typo
 	[[ $(error_of typo) == *'did you mean dri.enable?'* ]] || fail "$(error_of typo)"
 	create none --container-label dri.enable=true --container-label dri.gpu=nothing --container-label dri.wait=0s
-	wait_until 20 has_failed none
+	wait_until 60 has_failed none
 	[[ $(error_of none) == *nothing* ]] || fail "$(error_of none)"
 }
 
@@ -196,7 +196,7 @@ task ()
 	run docker stack deploy $detach --resolve-image never --compose-file "$STACK" \
 		--compose-file "$BATS_TEST_TMPDIR/override.yaml" media
 	assert_success
-	wait_until 20 runs media_jellyfin 1
+	wait_until 60 runs media_jellyfin 1
 	run lease_of media_jellyfin
 	[[ $output == igpu || $output == radeon ]] || fail "got: $output"
 	run task media_jellyfin exec sh -c 'id -u; open-gpu'

@@ -19,7 +19,7 @@ setup ()
 	chmod 777 "$engine"
 	"$BUILD/tests/gpu_player" serve "$engine" 3>&- &
 	player=$!
-	wait_until 5 test -S "$engine/engine"
+	wait_until 20 listens "$engine/engine"
 }
 teardown ()
 {
@@ -44,7 +44,7 @@ goes_on () { (($(had "$1") > $2)); }
 restart_broker ()
 {
 	kill "-$1" "$BROKER_PID"
-	wait_until 5 eval "! kill -0 $BROKER_PID 2>/dev/null"
+	wait_until 20 eval "! kill -0 $BROKER_PID 2>/dev/null"
 }
 
 @test "dri.share is a ceiling, also for a container that is alone; without it nobody is held" {
@@ -55,12 +55,13 @@ restart_broker ()
 	work held 2000 0 --label dri.share=30%
 	wait_until 20 state_is held throttled
 	wait_until 30 uses held '. > 0.2 and . < 0.36'
-	run drictl status
-	assert_says throttled
+	# While it has saved up some time it is not.
+	wait_until 20 eval 'drictl status | grep -q throttled'
 }
 
 @test "batch gives way to realtime on a busy engine, goes on in what is left, and is let go when alone" {
 	local before
+	configure '{"throttle": {"threshold": 50, "target": 60}}' # an engine that is played is less busy when the machine is
 	work hog 4000 0 --label dri.class=batch
 	wait_until 20 uses hog '. > 0.5'
 	state_is hog active
@@ -72,7 +73,7 @@ restart_broker ()
 	is_thawed eye
 	docker rm --force eye >/dev/null
 	wait_until 20 state_is hog active
-	wait_until 5 is_thawed hog
+	wait_until 20 is_thawed hog
 	# Told once, however often it was stopped.
 	told () { drictl events --json --last all --no-follow | jq -r 'select(.container.name == "hog").event' | grep -xE 'throttled|resumed'; }
 	is_told () { [[ $(told) == "$1" ]]; }
@@ -94,7 +95,7 @@ restart_broker ()
 	before=$(had held)
 	start_broker
 	disown
-	wait_until 5 goes_on held "$before"
+	wait_until 20 goes_on held "$before"
 	wait_until 20 state_is held throttled
 }
 
@@ -125,13 +126,19 @@ restart_broker ()
 	is_frozen held
 	docker unpause held >/dev/null
 	before=$(had held)
-	wait_until 10 goes_on held "$before"
+	wait_until 20 goes_on held "$before"
 }
 
 @test "the configuration can turn it off" {
 	configure '{"throttle": false}'
 	work held 2000 0 --label dri.share=5%
 	wait_until 20 uses held '. > 0.5'
-	state_is held unheld
+	wait_until 20 state_is held unheld
 	is_thawed held
+	# On again, for a container that runs.
+	configure '{}'
+	wait_until 20 state_is held throttled
+	configure '{"throttle": false}'
+	wait_until 20 state_is held unheld
+	wait_until 20 is_thawed held
 }

@@ -39,7 +39,7 @@ start_with ()
 		shift
 	done
 	start "$name" --volume "$clients:/clients" "${@:2}" app sh -c "exec $opened; sleep 600 & sleep 600"
-	wait_until 10 docker exec "$name" test -e /proc/1/fd/3
+	wait_until 20 docker exec "$name" test -e "/proc/1/fd/$((fd - 1))"
 }
 # figure CONTAINER FILTER: of its lease
 figure () { drictl status --json | jq -c --arg name "$1" ".leases[] | select (.container.name == \$name) | $2"; }
@@ -59,6 +59,27 @@ gpu_figure () { drictl status --json | jq -c ".gpus[0] | $1"; }
 	run drictl status
 	assert_says 'video 100%'
 	assert_says '1.5 MiB'
+}
+
+@test "an engine that works is busy, one whose client has nothing to do is not, one that nobody has open is n/a" {
+	local player
+	mkdir -m 777 "$clients/engine"
+	"$BUILD/tests/gpu_player" serve "$clients/engine" 3>&- &
+	player=$!
+	wait_until 20 listens "$clients/engine/engine"
+	start worker --label dri.gpu=igpu --volume "$clients/engine:/engine" --volume "$BUILD/tests/gpu_player:/gpu_player:ro" \
+		app /gpu_player work /engine worker 0000:00:02.0 2000 0
+	client a 0000:06:00.0 1 5000000000
+	start_with idle a -- --label dri.gpu=radeon
+	start none --label dri.gpu=radeon app
+	tells () { [[ $(drictl status --json | jq -c --arg name "$1" '[.leases[] | select(.container.name == $name).engines | '"$2]") == '[true]' ]]; }
+	wait_until 60 tells worker '.video | numbers | . > 0 and . <= 1'
+	wait_until 60 tells idle '. == {"video": 0}'
+	tells none '. == null'
+	gpus_tell () { [[ $(drictl status --json | jq -c '.gpus | map(.engines.video) | (.[0] > 0) and .[1] == 0') == true ]]; }
+	wait_until 60 gpus_tell
+	docker rm --force worker >/dev/null
+	kill "$player"
 }
 
 @test "what the kernel does not tell is n/a, not 0" {
@@ -110,7 +131,7 @@ gpu_figure () { drictl status --json | jq -c ".gpus[0] | $1"; }
 	client a 0000:00:02.0 1 5000000000 1024
 	start_with web a
 	kill -KILL "$BROKER_PID"
-	wait_until 5 eval "! kill -0 $BROKER_PID 2>/dev/null"
+	wait_until 20 eval "! kill -0 $BROKER_PID 2>/dev/null"
 	start_broker
 	disown
 	assert_equal "$(figure web .engines)" null

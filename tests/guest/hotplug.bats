@@ -48,6 +48,33 @@ is_running () { [[ $(docker inspect --format '{{.State.Running}}' "$1") == true 
 	assert_equal "$(docker inspect --format '{{.State.StartedAt}}' media)" "$started"
 }
 
+@test "a policy that changed while a GPU was away counts when it is back: taken away from one, the other has it again" {
+	local number
+	start media --user 1000:1000 --label "dri.gpu=pci:$GPU2" app
+	start other --user 1000:1000 --label "dri.gpu=pci:$GPU2" app
+	unbind $GPU2
+	wait_until 20 is_in_state media lost
+	wait_until 20 is_in_state other lost
+	configure '{"policy": [{"who": {"container": "media"}, "allow": {"gpu": "driver:vgem"}}]}'
+	bind $GPU2
+	wait_until 20 is_in_state media revoked
+	wait_until 20 is_in_state other active
+	assert_json "$(lease_of media)" '.reason | contains("does not allow it any more")'
+	assert_equal "$(opens other)" $GPU2
+	in_container media ls -A /dev/dri
+	assert_output ''
+	number=$(numbers_of $GPU2)
+	[[ $(own_node media "$number") == *'Operation not permitted'* ]]
+	# Whatever comes and goes later, and whatever is allowed again.
+	configure '{}'
+	unbind $GPU2
+	wait_until 20 is_in_state other lost
+	bind $GPU2
+	wait_until 20 is_in_state other active
+	is_in_state media revoked
+	[[ $(own_node media "$(numbers_of $GPU2)") == *'Operation not permitted'* ]]
+}
+
 @test "a device that leaves its slot and returns" {
 	start media --user 1000:1000 --label "dri.gpu=pci:$GPU1" app
 	unplug $GPU1

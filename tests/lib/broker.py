@@ -95,7 +95,8 @@ class Broker:
 
     def wait(self):
         """True when it serves, False when it has ended."""
-        for _ in range(5000):
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
             try:
                 self.call('org.varlink.service.GetInfo')  # it listens before it serves
                 return True
@@ -171,11 +172,17 @@ def process():
     atexit.register(p.kill)
     return p
 
+def activate(broker, lease):
+    """A process that takes it up."""
+    p = process()
+    broker.call('Activate', {'lease': lease, 'pid': p.pid})
+    return p
+
 def end(p):
     p.kill()
     p.wait()
 
-def until(condition, seconds=5):
+def until(condition, seconds=30):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, 'not in %g s' % seconds

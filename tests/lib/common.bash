@@ -159,17 +159,19 @@ start_broker ()
 	export DRI_BROKER_CONFIG=${DRI_BROKER_CONFIG:-$here/broker.json}
 	export LEASE_ROOT=${LEASE_ROOT:-$here/leases}
 	export BROKER_LOG=${BROKER_LOG:-$here/broker.log} BROKER_PID
+	! broker_listens || fail "another dri-broker serves at $DRI_BROKER_SOCKET" || return
 	[[ -e $DRI_BROKER_CONFIG ]] || echo '{}' >"$DRI_BROKER_CONFIG"
 	mount_lease_root "$LEASE_ROOT"
 	"$BUILD/dri-broker" --simulate "$SIMULATED_GPUS" --lease-root "$LEASE_ROOT" "$@" \
 		</dev/null >>"$BROKER_LOG" 2>&1 3>&- 4>&- &
 	BROKER_PID=$!
-	wait_until 10 broker_listens_or_died || :
+	wait_until 30 broker_listens_or_died || :
 	broker_listens || fail 'dri-broker did not start:' "$(<"$BROKER_LOG")"
 }
 
-# /proc/net/unix: the fourth column has __SO_ACCEPTCON once a socket listens.
-broker_listens () { awk -v s="$DRI_BROKER_SOCKET" '$4 == "00010000" && $8 == s { f = 1 } END { exit !f }' /proc/net/unix; }
+# listens SOCKET: which is there a moment before it does. /proc/net/unix: the fourth column has __SO_ACCEPTCON then.
+listens () { awk -v s="$1" '$4 == "00010000" && $8 == s { f = 1 } END { exit !f }' /proc/net/unix; }
+broker_listens () { listens "$DRI_BROKER_SOCKET"; }
 broker_is_gone () { [[ ! -e /proc/$BROKER_PID ]]; }
 broker_listens_or_died () { broker_listens || broker_is_gone; }
 
@@ -179,14 +181,14 @@ stop_broker ()
 {
 	[[ ${BROKER_PID:-} ]] || return 0
 	kill -s "${1:-TERM}" "$BROKER_PID" 2>/dev/null || :
-	wait_until 10 broker_is_gone || { kill -s KILL "$BROKER_PID"; return 1; }
+	wait_until 30 broker_is_gone || { kill -s KILL "$BROKER_PID"; return 1; }
 	unset BROKER_PID
 }
 
 # finish_broker: for teardown; also unmounts, so that bats can remove its directory
 finish_broker ()
 {
-	stop_broker TERM || fail "dri-broker did not stop within 10 s:" "$(<"$BROKER_LOG")"
+	stop_broker TERM || fail "dri-broker did not stop within 30 s:" "$(<"$BROKER_LOG")"
 	local leases=${LEASE_ROOT:-$(scratch)/leases}
 	! mountpoint -q "$leases" || umount -l "$leases"
 }

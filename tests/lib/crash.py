@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 V2 = not os.path.isdir('/sys/fs/cgroup/freezer')
 GPUS = {'a': '226:128', 'b': '226:129'}
-# A frozen container is let go within this, of a broker that serves again.
-MOST_FROZEN = 1.0
+# What a broker that serves again lets go is let go long before this.
+MOST_FROZEN = 10.0
 
 class Died(Exception):
     """the broker, at its point"""
@@ -176,13 +176,16 @@ class World(Broker):
         self.boxes, self.clients, self.others = [], [], []
         super().__init__(start=False)
         self.docker = None
-        self.config = {'docker-socket': self.dir + '/docker.sock', 'activate-timeout': 60, **config}
-        self.configure(**self.config)
+        self.configure(**{'docker-socket': self.dir + '/docker.sock', 'activate-timeout': 60, **config})
         self.fixture = self.dir + '/gpus.json'
         self.gpus()
         self.points = Points(self.dir + '/points')
         self.points.set(at=at, torn=torn)
         self.expects = []
+
+    def configure(self, **config):
+        self.config = config
+        super().configure(**config)
 
     def gpus(self, **numbers):
         """What the machine has from now on."""
@@ -264,7 +267,7 @@ class World(Broker):
         finally:
             c.close()
 
-    def until(self, condition, seconds=10):
+    def until(self, condition, seconds=30):
         end = time.monotonic() + seconds
         while not condition():
             self.check()
@@ -283,7 +286,7 @@ class World(Broker):
         engine = self.dir + '/engine'
         os.mkdir(engine)
         self.others.append(subprocess.Popen([BUILD + '/tests/gpu_player', 'serve', engine], stdin=subprocess.DEVNULL))
-        until(lambda: os.path.exists(engine + '/engine'))
+        until(lambda: re.search(' 00010000 .* %s/engine$' % engine, open('/proc/net/unix').read(), re.M))  # it listens
         return engine
 
     def worker(self, engine, name, job=2000, rest=0):
@@ -305,7 +308,7 @@ class World(Broker):
             if box.paused or state == 'parked':
                 until(box.frozen, MOST_FROZEN)
             elif state == 'throttled':
-                until(lambda: not box.frozen(), 5)
+                until(lambda: not box.frozen())
             else:
                 while box.frozen():
                     self.holds(time.monotonic() < end, '%s stays frozen (%s)' % (box.name, state))
@@ -370,6 +373,8 @@ class World(Broker):
         """It has died: what the next one makes of it, and the one after that."""
         self.disarm()
         self.points.set(reached=0)
+        # No grant expires between two looks.
+        self.configure(**{**self.config, 'activate-timeout': 60})
         for c in self.clients:
             c.close()
         assert self.start(), self.messages()
@@ -422,7 +427,7 @@ def run(history, at=0, torn=0):
             history(world)
             world.check()
         except (Died, EOFError, ConnectionError, BrokenPipeError):
-            world.until(lambda: points.reached, 1)
+            world.until(lambda: points.reached)
         died = bool(points.reached)
         passed = points.n, points.n_writes, points.what()
         world.end_all()

@@ -12,12 +12,18 @@ export DRI_BROKER_CONFIG=/etc/dri-broker/config.json JOURNAL=/run/dri-broker/bro
 export BROKER_LOG=/run/dri-broker.log
 export OPENABLE_GPUS=$REPO/tests/engine-host/gpus.json
 
-# start_bed [JSON]...: broker, dockerd (the JSON is for its configuration), image app
-start_bed ()
+# start_system_broker: a broker at its default places, and no job of this shell
+start_system_broker ()
 {
 	mkdir -p "${DRI_BROKER_CONFIG%/*}" "${DRI_BROKER_SOCKET%/*}"
 	start_broker
 	disown
+}
+
+# start_bed [JSON]...: broker, dockerd (the JSON is for its configuration), image app
+start_bed ()
+{
+	start_system_broker
 	start_docker "$@"
 	make_app_image
 }
@@ -89,7 +95,7 @@ journal_leases ()
 nothing_is_leased () { [[ $(lease_list) == '[]' && ! $(lease_directories) && ! $(journal_leases) ]]; }
 assert_nothing_leased ()
 {
-	nothing_is_leased || fail 'expected no lease, there is' "$(lease_list)" "$(lease_directories)" "$(journal_leases)"
+	wait_until 20 nothing_is_leased || fail 'expected no lease, there is' "$(lease_list)" "$(lease_directories)" "$(journal_leases)"
 }
 
 # leave_nothing: every container ends, and with it its lease

@@ -4,12 +4,10 @@
 
 export PODMAN_IGNORE_CGROUPSV1_WARNING=1
 
-# start_podman_bed: broker, image app, and Podman as drictl install podman leaves it
+# start_podman_bed: broker (unless one serves), image app, and Podman as drictl install podman leaves it
 start_podman_bed ()
 {
-	mkdir -p "${DRI_BROKER_CONFIG%/*}" "${DRI_BROKER_SOCKET%/*}"
-	start_broker
-	disown
+	broker_listens || start_system_broker
 	start_podman_store
 	"$BUILD/drictl" install podman
 }
@@ -40,5 +38,5 @@ podman_start ()
 leave_no_podman ()
 {
 	podman rm --all --force --time 0 >/dev/null
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }

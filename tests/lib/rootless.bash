@@ -66,5 +66,5 @@ leave_no_rootless ()
 	# What was acquired by hand.
 	drictl status --json | jq -c '.leases[] | {lease: .id, force: true}' |
 		while read -r user; do varlink Release "$user" >/dev/null; done
-	wait_until 10 nothing_is_leased
+	wait_until 20 nothing_is_leased
 }
