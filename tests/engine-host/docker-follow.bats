@@ -6,8 +6,7 @@
 
 load ../lib/common
 load ../lib/docker
-
-PASSES='No such device or address' REFUSED='Operation not permitted'
+load ../lib/device_filter
 
 setup_file ()
 {
@@ -88,6 +87,28 @@ runtimes () { echo dri dri-crun; }
 		assert_equal "$(opens web /dev/dri/renderD128)" "$PASSES"
 		assert_equal "$(opens_number web 201)" "$REFUSED"
 	done
+}
+
+@test "a GPU that comes back is so below the group of a privileged container too; one taken away is nowhere" {
+	local group
+	gpus a 0000:00:02.0 226:200
+	look_again
+	start web --privileged --label dri.gpu=a --label dri.ready=off app
+	group=$(device_group "$(docker inspect --format '{{.State.Pid}}' web)")
+	mkdir "$group/below"
+	gpus
+	look_again
+	assert_equal "$(state_of web)" lost
+	gpus a 0000:00:02.0 226:200
+	look_again
+	assert_equal "$(state_of web)" active
+	assert_equal "$(opens_number web 200)" "$PASSES"
+	assert_equal "$(group_says "$group/below" 226 200)" "$PASSES"
+	drictl release --force web
+	assert_equal "$(opens_number web 200)" "$REFUSED"
+	assert_equal "$(group_says "$group/below" 226 200)" "$REFUSED"
+	rmdir "$group/below"
+	docker rm --force web
 }
 
 @test "what a broker was killed in the middle of, the next one finishes" {
