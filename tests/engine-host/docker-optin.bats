@@ -42,7 +42,7 @@ assert_gpu ()
 	plain "${@:2}" sh -c 'got=$(stat -c %t:%T /dev/dri/renderD128 2>&1)
 		case $got in *"No such file"*) got= ;; esac
 		test "$got" = "$1" || { echo "$got"; exit 77; }' - "$node"
-	((status == 0)) || fail "expected $1 with ${*:2}, got ($status): $output"
+	((status == 0)) || fail "expected $1 with ${*:2}, got ($status): $output"$'\n'"$(drictl events --last 4 --no-follow)"
 }
 
 @test "label, annotation and environment are each enough" {

@@ -68,7 +68,8 @@ configure ()
 # Containers.
 
 # In these, $RUNTIME (dri) and $NETWORK (none) may be others.
-plain () { run docker run --rm --net "${NETWORK:-none}" --runtime "${RUNTIME:-dri}" "$@"; }
+# A name of its own for each: Docker's own names come again, and such a container goes to the GPU that the other had.
+plain () { run docker run --rm --name "run-$SRANDOM" --net "${NETWORK:-none}" --runtime "${RUNTIME:-dri}" "$@"; }
 leased () { plain --label dri.enable=true "$@"; }
 # start NAME [OPTION]... app...: one with a GPU, in the background
 start ()
