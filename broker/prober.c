@@ -68,10 +68,11 @@ learn (struct gpu *gpu, const json_t *report)
 }
 
 /* Firmware that is not running yet takes encoders away (the HuC of i915, rate control); a node may be there
- * before its driver is.  */
+ * before its driver is, and a machine that boots may be too busy for an answer in time.  */
 static bool
 may_pass (const json_t *report)
 {
+    static const char *const reasons[] = {"no-node", "no-driver", "driver-silent", "hung"};
     const json_t *firmware = json_object_get (json_object_get (report, "facts"), "firmware"), *one;
     size_t i;
 
@@ -79,7 +80,10 @@ may_pass (const json_t *report)
         if (strcmp (text_of (one, "status"), "not-running") == 0)
             return true;
     }
-    return strcmp (text_of (report, "reason"), "no-driver") == 0;
+    for (i = 0; i < countof (reasons); i++)
+        if (strcmp (text_of (report, "reason"), reasons[i]) == 0)
+            return true;
+    return false;
 }
 
 /* --- the broker: a probe under way --- */
@@ -145,9 +149,9 @@ take_report (struct probe_of_gpu *probe, json_t *report)
 }
 
 static void
-take_failure (struct probe_of_gpu *probe, const char *message)
+take_failure (struct probe_of_gpu *probe, const char *reason, const char *message)
 {
-    take_report (probe, json_pack ("{s:b s:s s:s}", "ok", 0, "reason", "not-started", "message", message));
+    take_report (probe, json_pack ("{s:b s:s s:s}", "ok", 0, "reason", reason, "message", message));
 }
 
 static int
@@ -155,7 +159,7 @@ on_deadline (sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void) source;
     (void) usec;
-    take_failure (userdata, "dri-probe did not come to an end: the GPU or its driver hangs (dmesg)");
+    take_failure (userdata, "hung", "dri-probe did not come to an end: the GPU or its driver hangs (dmesg)");
     return 0;
 }
 
@@ -169,7 +173,7 @@ read_report (struct probe_of_gpu *probe)
         return;
     }
     json_decref (report);
-    take_failure (probe, "dri-probe gave no report (journalctl -u dri-broker)");
+    take_failure (probe, "not-started", "dri-probe gave no report (journalctl -u dri-broker)");
 }
 
 static int
@@ -185,7 +189,7 @@ on_text (sd_event_source *source, int fd, uint32_t revents, void *userdata)
     if (n > 0) {
         probe->len += (size_t) n;
         if (probe->len == REPORT_MAX)
-            take_failure (probe, "the report is longer than a report can be");
+            take_failure (probe, "not-started", "the report is longer than a report can be");
         return 0;
     }
     read_report (probe);
@@ -218,13 +222,13 @@ begin_probe (struct probe_of_gpu *probe)
     end_probe (probe);
     gpu_identity (gpu, probe->identity);
     if (gpu->render.path[0] == '\0') {
-        take_failure (probe, "a simulated GPU: there is no driver to ask");
+        take_failure (probe, "not-started", "a simulated GPU: there is no driver to ask");
         return;
     }
     if (gpu->ready.knowledge == GPU_UNKNOWN)
         gpu->ready.knowledge = GPU_ASKED;
     if (start_probe (probe, gpu->render.path) < 0)
-        take_failure (probe, strerror (errno));
+        take_failure (probe, "not-started", strerror (errno));
 }
 
 /* --- the broker: which ones --- */

@@ -201,6 +201,15 @@ none_is_asked () { [[ ! $(pgrep -P "$(prober)") ]]; }
 	assert_gets igpu require=av1-decode
 }
 
+@test "a GPU that did not answer in time, as while a machine boots, is asked again" {
+	start_probing_broker igpu:hangs
+	wait_until 30 probed
+	assert_json "$(gpus)" '.[0].ready | .level == "driver" and .profiles == []'
+	set_driver 128 good
+	wait_until 60 eval '[[ $(gpus | jq -r ".[0].ready.level") == vaapi ]]'
+	assert_gets igpu require=av1-decode
+}
+
 # asked_for_reload: the broker has read its fixture after the last signal
 asked_for_reload ()
 {

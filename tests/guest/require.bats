@@ -72,7 +72,7 @@ add_driver () { mkdir -p "$DRIVERS"; install -m 644 "$BUILD/va_driver.so" "$DRIV
 	add_driver
 	unplug $GPU2
 	plug
-	wait_until 180 eval "[[ \$(ready $GPU2) == vaapi ]]" # beside other tests it is slow
+	wait_until 180 eval "[[ \$(ready $GPU2) == vaapi ]]" || fail "$(gpus; drictl probe --json; dmesg | tail -n 20)"
 	assert_equal "$(ready $GPU1)" driver
 	udevadm settle --timeout 30 # the next suite finds its links
 }
