@@ -203,3 +203,15 @@ print (reply.rstrip (b"\0").decode ())')
 		[[ -e $REPO/$link ]] || fail "no such file: $link"
 	done < <(grep -ohE '\]\([^)#]+\)' "$REPO/README.md" "$REPO/SECURITY.md" | tr -d ']()')
 }
+
+@test "README.md's table of engines is that of the last make check-engines, and none is made where a test failed" {
+	local engines=$REPO/tests/engine-host
+	cp "$REPO/README.md" "$BATS_TEST_TMPDIR"
+	"$engines/table" --readme "$BATS_TEST_TMPDIR/README.md" <"$engines/engines.tsv"
+	diff "$REPO/README.md" "$BATS_TEST_TMPDIR/README.md"
+	sed '0,/^suite.*\t0$/s/\t0$/\t1/' "$engines/engines.tsv" >"$BATS_TEST_TMPDIR/failed.tsv"
+	run "$engines/table" --readme "$BATS_TEST_TMPDIR/README.md" <"$BATS_TEST_TMPDIR/failed.tsv"
+	assert_failure
+	assert_says 'failed'
+	diff "$REPO/README.md" "$BATS_TEST_TMPDIR/README.md"
+}

@@ -1,10 +1,10 @@
 /* A machine full of processes, for the figures of drictl status.
  *
- * crowd CONTAINERS PROCESSES FOREIGN WAITING: so many leased containers of so many processes each, beside so
- * many processes of no container, and so many containers that wait. Prints "ready", and takes all of it back
- * at the end of standard input. Every process has FILES open files beside the standard three; those in
- * containers one more, a stand-in for a DRM device with a client of its own (dri-broker --simulate). The
- * broker is the one at DRI_BROKER_SOCKET; it has slots for all.  */
+ * crowd FOLDER CONTAINERS PROCESSES FOREIGN WAITING FILES: so many leased containers of so many processes
+ * each, beside so many processes of no container, and so many containers that wait. Prints "ready", and takes
+ * all of it back at the end of standard input. Every process has so many open files, the standard three among
+ * them; those in containers one more, a stand-in for a DRM device with a client of its own (dri-broker
+ * --simulate). The broker is the one at DRI_BROKER_SOCKET; it has slots for all.  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,10 +20,11 @@
 #include "../../hook/cgroup.h"
 #include "exchange.h"
 
-enum { FILES = 12, CONTAINERS_MAX = 256 };
+enum { CONTAINERS_MAX = 256 };
 
 static char groups[96]; /* a control group for those of the containers */
 static const char *folder;
+static unsigned files; /* of a process */
 
 static void
 container_id (char id[72], unsigned container)
@@ -86,7 +87,7 @@ start_process (const char *group, unsigned client, int ready)
         write_text (path, "0", 0);
         open_stand_in (client);
     }
-    for (unsigned i = 0; i < FILES; i++)
+    for (unsigned i = STDERR_FILENO + 1; i < files; i++)
         if (open ("/dev/null", O_RDONLY) < 0)
             die ("/dev/null");
     (void) close (ready);
@@ -212,12 +213,13 @@ main (int argc, char **argv)
     char text[64];
     int fd;
 
-    if (argc != 6) {
-        (void) fputs ("usage: crowd FOLDER CONTAINERS PROCESSES FOREIGN WAITING\n", stderr);
+    if (argc != 7) {
+        (void) fputs ("usage: crowd FOLDER CONTAINERS PROCESSES FOREIGN WAITING FILES\n", stderr);
         return 2;
     }
     for (unsigned i = 0; i < 4; i++)
         numbers[i] = (unsigned) strtoul (argv[i + 2], NULL, 10);
+    files = (unsigned) strtoul (argv[6], NULL, 10);
     if (numbers[0] > CONTAINERS_MAX || setpgid (0, 0) < 0)
         die ("crowd");
     folder = argv[1];

