@@ -37,7 +37,7 @@ ALL_CFLAGS = -std=gnu17 $(CFLAGS) $(WARNINGS) $(HARDENING) -I. -D_GNU_SOURCE -DV
              $(shell $(PKG_CONFIG) --cflags $(PKGS)) -MMD -MP
 ALL_LDFLAGS = $(LDFLAGS) $(HARDENING) $(SAN_LIBS) -Wl,-z,relro,-z,now
 
-PKGS := jansson libcap libdrm libseccomp libsystemd smartcols yaml-0.1
+PKGS := jansson libcap libdrm libseccomp libsystemd libudev smartcols yaml-0.1
 
 # What every program is made of, and what each adds. The doors are static: nothing of a container, and no library
 # path, can get into them, and they start in half the time.
@@ -76,7 +76,7 @@ $(BUILD)/dri-hook: $(call objects,$(HOOK) $(DOOR) $(BASE) $(CLIENT))
 $(BUILD)/dri-broker: $(call objects,$(BROKER) $(BASE))
 	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libdrm libseccomp libsystemd)
 $(BUILD)/drictl: $(call objects,$(DRICTL) $(DOOR) $(BASE) $(CLIENT))
-	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libseccomp libsystemd smartcols yaml-0.1)
+	$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson libcap libseccomp libudev smartcols yaml-0.1)
 ifdef SANITIZE
 # Sanitizers do not work in its box. They are with its modules in the unit tests.
 $(BUILD)/dri-probe: $(call objects,$(PROBE))
@@ -97,7 +97,7 @@ $(BUILD)/obj/%.o: %.c Makefile
 
 # DEMO_DEPS are those of `make demo`, which need not be a whole test bench. Docker's own packages bring a runc, and
 # would be removed by Debian's.
-BUILD_DEPS := gcc make pkgconf libc6-dev libjansson-dev libcap-dev libdrm-dev libseccomp-dev libsystemd-dev libsmartcols-dev libyaml-dev \
+BUILD_DEPS := gcc make pkgconf libc6-dev libjansson-dev libcap-dev libdrm-dev libseccomp-dev libsystemd-dev libudev-dev libsmartcols-dev libyaml-dev \
               libva-dev scdoc
 DEB_DEPS   := build-essential debhelper
 DEMO_DEPS  := $(BUILD_DEPS) busybox-static jq util-linux mount procps \

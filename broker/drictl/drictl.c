@@ -146,7 +146,7 @@ main (int argc, char **argv)
     static char program[] = "drictl";
     int code;
 
-    (void) setlocale (LC_ALL, "");
+    (void) setlocale (LC_CTYPE, ""); /* of numbers and of messages there is one form */
     if (argc > 0)
         argv[0] = program;
     code = run (argc, argv);

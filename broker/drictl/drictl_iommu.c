@@ -3,9 +3,9 @@
  * Sources: Documentation/ABI/testing/sysfs-kernel-iommu_groups; hwdb(7) for the names, of this machine also
  * where the tree is another's.  */
 #include <getopt.h> /* optind */
+#include <libudev.h>
 #include <stdio.h>
 #include <string.h>
-#include <systemd/sd-hwdb.h>
 
 #include "../../oci/cleanup.h"
 #include "../doctor/doctor_host.h"
@@ -16,24 +16,28 @@
 /* "Intel Corporation Alder Lake-N [UHD Graphics]"; where the model is not known "Intel Corporation VGA
  * compatible controller", and without a database what pci_title() has.  */
 static void
-name_device (sd_hwdb *hwdb, const struct doctor_pci *pci, char *name, size_t size)
+name_device (struct udev_hwdb *hwdb, const struct doctor_pci *pci, char *name, size_t size)
 {
-    const char *vendor, *model = NULL;
+    struct udev_list_entry *known, *vendor, *model;
     char modalias[80];
 
     (void) snprintf (modalias, sizeof modalias, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X", pci->vendor,
                      pci->device, pci->subsystem_vendor, pci->subsystem_device, pci->class >> 16,
                      pci->class >> 8 & 0xff, pci->class & 0xff);
-    if (hwdb && sd_hwdb_get (hwdb, modalias, "ID_VENDOR_FROM_DATABASE", &vendor) >= 0
-        && (sd_hwdb_get (hwdb, modalias, "ID_MODEL_FROM_DATABASE", &model) >= 0
-            || sd_hwdb_get (hwdb, modalias, "ID_PCI_SUBCLASS_FROM_DATABASE", &model) >= 0))
-        (void) snprintf (name, size, "%s %s [%04x:%04x]", vendor, model, pci->vendor, pci->device);
+    known = hwdb ? udev_hwdb_get_properties_list_entry (hwdb, modalias, 0) : NULL;
+    vendor = udev_list_entry_get_by_name (known, "ID_VENDOR_FROM_DATABASE");
+    model = udev_list_entry_get_by_name (known, "ID_MODEL_FROM_DATABASE");
+    if (!model)
+        model = udev_list_entry_get_by_name (known, "ID_PCI_SUBCLASS_FROM_DATABASE");
+    if (vendor && model)
+        (void) snprintf (name, size, "%s %s [%04x:%04x]", udev_list_entry_get_value (vendor),
+                         udev_list_entry_get_value (model), pci->vendor, pci->device);
     else
         pci_title (pci, name, size);
 }
 
 static json_t *
-device_json (sd_hwdb *hwdb, const struct doctor_pci *pci)
+device_json (struct udev_hwdb *hwdb, const struct doctor_pci *pci)
 {
     char name[256], class[8], vendor[8], device[8];
     json_t *json;
@@ -50,7 +54,7 @@ device_json (sd_hwdb *hwdb, const struct doctor_pci *pci)
 
 /* Of one group, or with "" of those that are in none.  */
 static json_t *
-devices_json (sd_hwdb *hwdb, const struct doctor_pci *list, size_t n, const char *group)
+devices_json (struct udev_hwdb *hwdb, const struct doctor_pci *list, size_t n, const char *group)
 {
     json_t *devices = json_array ();
 
@@ -64,13 +68,12 @@ devices_json (sd_hwdb *hwdb, const struct doctor_pci *list, size_t n, const char
 static json_t *
 list_json (const struct doctor *doctor, const struct doctor_pci *list, size_t n)
 {
-    __attribute__ ((cleanup (sd_hwdb_unrefp))) sd_hwdb *hwdb = NULL;
+    /* Without a database there are numbers for names, no more. It is libudev's: libsystemd brings five
+     * libraries more along, which would take a millisecond of every drictl.  */
+    struct udev_hwdb *hwdb = udev_hwdb_new (NULL);
     _cleanup_names_ struct doctor_names names = {0};
-    json_t *groups = json_array ();
+    json_t *groups = json_array (), *ungrouped;
 
-    /* Without a database there are numbers for names, no more.  */
-    if (sd_hwdb_new (&hwdb) < 0)
-        hwdb = NULL;
     (void) doctor_list_dir (doctor, &names, "/sys/kernel/iommu_groups");
     for (size_t i = 0; i < names.n; i++) {
         _cleanup_free_ char *type =
@@ -84,7 +87,9 @@ list_json (const struct doctor *doctor, const struct doctor_pci *list, size_t n)
             (void) json_array_append_new (groups, json_pack ("{s:s s:s? s:o}", "group", names.list[i], "type",
                                                              type, "devices", devices));
     }
-    return json_pack ("{s:o s:o}", "groups", groups, "ungrouped", devices_json (hwdb, list, n, ""));
+    ungrouped = devices_json (hwdb, list, n, "");
+    (void) udev_hwdb_unref (hwdb);
+    return json_pack ("{s:o s:o}", "groups", groups, "ungrouped", ungrouped);
 }
 
 static void
