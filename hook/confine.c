@@ -49,7 +49,6 @@ static const int allowed[] = {
     SCMP_SYS (restart_syscall),
     SCMP_SYS (sched_yield),
     SCMP_SYS (sched_getaffinity),
-    SCMP_SYS (sched_setaffinity),
     SCMP_SYS (sched_getparam),
     SCMP_SYS (sched_getscheduler),
     SCMP_SYS (sched_get_priority_max),
@@ -166,6 +165,7 @@ allow_with_arguments (scmp_filter_ctx filter, bool talks)
     r |= seccomp_rule_add (filter, yes, SCMP_SYS (open), 1, has (1, denied, 0));
     r |= seccomp_rule_add (filter, yes, SCMP_SYS (clone), 1, has (0, CLONE_THREAD, CLONE_THREAD));
     r |= seccomp_rule_add (filter, yes, SCMP_SYS (tgkill), 1, is (0, self));
+    r |= seccomp_rule_add (filter, yes, SCMP_SYS (sched_setaffinity), 1, is (0, 0));
     r |= seccomp_rule_add (filter, yes, SCMP_SYS (kcmp), 2, is (0, self), is (1, self));
     /* To read limits, its own, not to set them.  */
     r |= seccomp_rule_add (filter, yes, SCMP_SYS (prlimit64), 2, is (0, 0), is (2, 0));

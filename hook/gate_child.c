@@ -4,16 +4,42 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 #include "../oci/cleanup.h"
+#include "../oci/file.h"
 #include "phase.h"
 
-enum { NOBODY = 65534 };
+enum { NOBODY = 65534, STATUS_BYTES_MAX = 64 << 10 };
 
-/* A pid namespace is entered by the children of who joins it. In that of a container that runs, one of its
- * processes could look into ours: the program is one that cannot be dumped (gate_vaapi.c), and above its root
- * there is nothing (workload.c).  */
+/* Nobody but its init, which is still the runtime's: /proc/PID/status has the pid in each namespace, the
+ * innermost last (proc_pid_status(5)). The root of a container that runs is its mount namespace's.  */
+static bool
+is_alone_there (const struct gate *gate)
+{
+    static const char line[] = "\nNSpid:";
+    _cleanup_free_ char *status = NULL;
+    struct error ignored;
+    const char *at;
+    char path[40];
+    size_t len;
+
+    (void) snprintf (path, sizeof path, "/proc/%d/status", (int) gate->pid);
+    if (strcmp (gate->rootfs, "/") == 0 || file_read (path, STATUS_BYTES_MAX, &status, &len, &ignored) < 0)
+        return false;
+    at = strstr (status, line);
+    if (!at)
+        return false;
+    at += sizeof line - 1;
+    len = strcspn (at, "\n");
+    return len >= 2 && memcmp (at + len - 2, "\t1", 2) == 0;
+}
+
+/* A pid namespace is entered by the children of who joins it. Where a process of a container is in it
+ * already, the child stays in ours: who has CAP_SYS_PTRACE there could look into it, while it still has the
+ * host's capabilities and files.  */
 static pid_t
 fork_there (const struct gate_child *child)
 {
@@ -21,6 +47,8 @@ fork_there (const struct gate_child *child)
 
     if (child->where == GATE_ON_HOST)
         return fork ();
+    if (!is_alone_there (child->gate))
+        return workload_fork (child->gate->pid);
     if (prctl (PR_SET_DUMPABLE, 0) < 0 || setns (child->process, CLONE_NEWPID) < 0)
         return -1;
     pid = workload_fork (child->gate->pid);

@@ -333,6 +333,13 @@ naive_is_got ()
 }
 each_door "CVE-2019-5736: who shares the host's pids gets hold of no process of ours" host_pids
 
+# saw_none_of_ours: dri-probe is executed by descriptor, which is its name then
+saw_none_of_ours ()
+{
+	[[ $output != *escaped* ]] || fail 'it was on the host:' "$output"
+	! grep -E '^saw (dri-|drictl|memfd|[0-9]+,)' <<<"$output" || fail 'there was one of ours:' "$output"
+}
+
 shared_pids ()
 {
 	local before
@@ -344,7 +351,7 @@ shared_pids ()
 	assert_equal "$(sha256sum /opt/dri/dri*)" "$before"
 	run cat "$host/log"
 	assert_says saw
-	[[ $output != *escaped* ]] || fail 'it was on the host:' "$output"
+	saw_none_of_ours
 	# A program of the host that comes to run beside the container's.
 	wait_until 20 naive_is_overwritten
 	run cat "$host/log"
@@ -357,6 +364,17 @@ naive_is_overwritten ()
 	naive_process nsenter --pid --target "$(docker inspect --format '{{.State.Pid}}' "$attacker")" || :
 	grep -q overwrote "$host/log"
 }
+@test "CVE-2019-5736: a container that may look into all its processes finds none of ours, while drictl attach has it probed" {
+	prowler '*' --cap-add SYS_PTRACE --security-opt apparmor=unconfined
+	run drictl attach "$attacker" dri.ready=vaapi
+	assert_says 'no DRM driver answers' # the probe ran; its node is a stand-in
+	run cat "$host/log"
+	saw_none_of_ours
+	# It does see what comes.
+	docker exec --detach "$attacker" busybox sleep 60
+	wait_until 20 grep -q ^saw "$host/log"
+}
+
 for door in "${doors[@]:0:2}"; do
 	bats_test_function --description "CVE-2019-5736: who shares a container's pids overwrites no program of ours ($door)" \
 		-- shared_pids "$door"
