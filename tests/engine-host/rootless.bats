@@ -50,6 +50,24 @@ workload_opens_its_gpu ()
 	each_runtime workload_opens_its_gpu
 }
 
+by_cdi () { run his_own "$1" podman --runtime "$RUNTIME" run --rm --net none --device dri.dev/gpu=any app "${@:2}"; }
+gets_it_by_cdi ()
+{
+	by_cdi alice sh -c 'open-gpu && ls /dev/dri && stat -c %u /dev/dri/renderD128'
+	assert_success
+	assert_output $'by-path\nrenderD128\n0'
+	wait_until 20 nothing_is_leased
+	by_cdi bob open-gpu
+	assert_failure
+	assert_says 'uid 1001 may not have a GPU'
+}
+
+@test "by CDI too a user's container gets a GPU, and nobody's whom the configuration does not name" {
+	drictl cdi generate --output /var/run/cdi/dri.dev-gpu.json
+	each_runtime gets_it_by_cdi
+	rm /var/run/cdi/dri.dev-gpu.json
+}
+
 who_has_spoken () { as alice podman logs who 2>&1 | grep -q ^workload; }
 # identity OPTIONS BEFORE USER NODE: as in identities.bats, where a user's own Podman starts it; the workload opens the
 # node, who comes by exec as that user does, nobody else has to, and explain tells of the node what ls does
