@@ -47,10 +47,10 @@ CLIENT  := broker/client.c broker/message.c broker/passing.c
 DOOR    := oci/door.c oci/apply.c oci/apply_hooks.c oci/cdi.c oci/engine.c oci/engine_cri.c oci/engine_docker.c oci/glance.c oci/image.c oci/podman.c oci/program.c oci/sources.c oci/spec.c oci/words.c
 RUNTIME := oci/runtime.c oci/cmdline.c oci/log.c oci/running.c oci/supervise.c
 # What finds out whether a container can use its GPU.
-GATE    := hook/boxed.c hook/confine.c hook/gate.c hook/gate_child.c hook/gate_nodes.c hook/gate_vaapi.c hook/gate_vainfo.c hook/kernel_log.c hook/phase.c \
+GATE    := hook/boxed.c hook/confine.c hook/descriptors.c hook/gate.c hook/gate_child.c hook/gate_nodes.c hook/gate_vaapi.c hook/gate_vainfo.c hook/kernel_log.c hook/phase.c \
            hook/expect.c broker/abilities.c broker/codecs.c hook/probe_drm.c hook/probe_report.c hook/probe_run.c hook/readiness.c hook/sight.c hook/va_places.c hook/vainfo.c
 # What puts a grant into effect on a container that is there already.
-ATTACH  := hook/ask.c hook/attach.c hook/cgroup.c hook/device_cgroup.c hook/inject.c hook/node.c hook/workload.c $(GATE)
+ATTACH  := hook/ask.c hook/attach.c hook/cgroup.c hook/device_cgroup.c hook/inject.c hook/node.c hook/workload.c broker/process.c $(GATE)
 HOOK    := hook/hook.c hook/alone.c hook/lxc.c hook/precreate.c hook/state.c hook/tell.c oci/cmdline.c oci/log.c $(ATTACH)
 BROKER  := broker/broker.c broker/abilities.c broker/activation.c broker/admission.c broker/alarm.c broker/arbiter.c broker/child.c broker/codecs.c broker/connection.c broker/docker.c broker/drm_files.c broker/drm_memory.c broker/fdinfo.c broker/figures.c broker/fitness.c broker/follow.c broker/freezer.c broker/gauge.c broker/governor.c broker/governor_share.c broker/governor_slices.c broker/gpu.c broker/homes.c \
            broker/hotplug.c broker/idmap.c broker/interface.c \

@@ -29,13 +29,16 @@ find_cgroups (struct lease *lease)
     struct error err;
 
     lease->cgroup[0] = lease->freezer[0] = '\0';
+    lease->shared = false;
     if (lease->order.owner != 0)
         return;
     if (cgroup_of (lease->pid, "freezer", lease->freezer, sizeof lease->freezer, &err) < 0
         || !is_of (lease->freezer, container))
         lease->freezer[0] = '\0';
-    if (cgroup_of (lease->pid, "devices", lease->cgroup, sizeof lease->cgroup, &err) == 0)
+    if (cgroup_of (lease->pid, "devices", lease->cgroup, sizeof lease->cgroup, &err) == 0) {
+        lease->shared = follow_shares_group (lease);
         return;
+    }
     (void) fprintf (stderr, "container %s: %s\n", container_label (container), err.message);
     /* One that cannot be opened: a filter that has to change later is then known not to.  */
     (void) snprintf (lease->cgroup, sizeof lease->cgroup, "..");

@@ -108,7 +108,7 @@ reload (void *userdata, struct error *err)
     b->policy.n = policy.n;
     memcpy (b->policy.rules, policy.rules, policy.n * sizeof policy.rules[0]);
     throttle_configure (&b->throttle);
-    prober_follow (&b->prober);
+    prober_follow (&b->prober, false);
     leasing_policy_changed (&b->leasing);
     return 0;
 }
@@ -123,7 +123,7 @@ on_hotplug (void *userdata)
         (void) fprintf (stderr, "%s\n", err.message);
         return;
     }
-    prober_follow (&b->prober);
+    prober_follow (&b->prober, true);
     leasing_gpus_changed (&b->leasing);
 }
 
@@ -333,7 +333,7 @@ start (struct broker *b, const char *lease_root, struct error *err)
     if (!b->fixture && hotplug_start (&b->hotplug, b->event, on_hotplug, b, err) < 0)
         (void) fprintf (stderr, "GPUs that come and go are not noticed (drictl devices after SIGHUP): %s\n",
                         err->message);
-    prober_follow (&b->prober);
+    prober_follow (&b->prober, false);
     return server_start (&b->server, b->event, fds[0], fds[1], err);
 }
 

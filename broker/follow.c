@@ -1,5 +1,6 @@
 #include "follow.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,17 +25,20 @@ is_whole (const struct leasing *l, const struct lease *lease)
 }
 
 bool
-follow_has_filter (const struct lease *lease)
+follow_shares_group (const struct lease *lease)
 {
+    const pid_t parent = process_parent (lease->pid);
     char parents[CGROUP_PATH_MAX];
     struct error ignored;
-    pid_t parent;
 
-    if (lease->cgroup[0] == '\0' || strcmp (lease->cgroup, "/") == 0)
-        return false;
-    parent = process_parent (lease->pid);
-    return parent == 0 || cgroup_of (parent, "devices", parents, sizeof parents, &ignored) < 0
-           || strcmp (parents, lease->cgroup) != 0;
+    return parent != 0 && cgroup_of (parent, "devices", parents, sizeof parents, &ignored) == 0
+           && strcmp (parents, lease->cgroup) == 0;
+}
+
+bool
+follow_has_filter (const struct lease *lease)
+{
+    return !lease->shared && lease->cgroup[0] != '\0' && strcmp (lease->cgroup, "/") != 0;
 }
 
 void
@@ -42,6 +46,35 @@ follow_own_group (struct lease *lease)
 {
     if (!follow_has_filter (lease))
         lease->cgroup[0] = '\0';
+}
+
+static int
+set_group (struct leasing *l, const struct lease *lease, const char *group,
+           const struct device_number *devices, unsigned n, struct error *err)
+{
+    return lease->state == LEASE_REVOKED && !lease->detached
+               ? warden_shut_drm (l->warden, group, err)
+               : warden_set_drm (l->warden, group, devices, n, err);
+}
+
+/* A root in the container may have put its processes into a group of its own, and may take them to another,
+ * but not out of the one that its engine made. What that one is refused none below it may open, but what it
+ * may open they need not: v1 hands down only what is taken away, and on v2 crun has a program of its own in
+ * the group below.  */
+static int
+set_groups (struct leasing *l, const struct lease *lease, const struct device_number *devices, unsigned n,
+            struct error *err)
+{
+    const size_t len = cgroup_engines_part (lease->cgroup, lease->order.container.id);
+    const bool below = len > 0 && lease->cgroup[len] != '\0';
+    char engines[CGROUP_PATH_MAX];
+
+    (void) snprintf (engines, sizeof engines, "%.*s", (int) len, lease->cgroup);
+    if (below && set_group (l, lease, engines, devices, n, err) < 0)
+        return -1;
+    /* The one below may be gone with its last process.  */
+    return set_group (l, lease, lease->cgroup, devices, n, err) < 0 && !(below && err->status == ENOENT) ? -1
+                                                                                                         : 0;
 }
 
 /* layout NULL: no device at all.  */
@@ -57,10 +90,7 @@ set_filter (struct leasing *l, struct lease *lease, const struct layout *layout)
         return;
     for (unsigned i = 0; i < n; i++)
         devices[i] = (struct device_number){layout->nodes[i].node.major, layout->nodes[i].node.minor};
-    lease->shut = (lease->state == LEASE_REVOKED && !lease->detached
-                       ? warden_shut_drm (l->warden, lease->cgroup, &err)
-                       : warden_set_drm (l->warden, lease->cgroup, devices, n, &err))
-                  < 0;
+    lease->shut = set_groups (l, lease, devices, n, &err) < 0;
     if (lease->shut)
         (void) fprintf (
             stderr,

@@ -12,8 +12,12 @@ struct layout *follow_layout (struct leasing *l, const struct lease *lease);
 
 void follow_gpus (struct leasing *l, struct lease *lease);
 
-/* Has its container a device filter of its own? Users' containers have none, nor has one that runs in the
- * group of whatever started it (podman run --cgroups=disabled): a change there would be one for strangers. */
+/* Does its container run in the group of whatever started it (podman run --cgroups=disabled)? To be asked
+ * when it starts: who started it may end before it, and then its parent is another.  */
+bool follow_shares_group (const struct lease *lease);
+
+/* Has its container a device filter of its own? Users' containers have none, nor has one that shares its
+ * group: a change there would be one for strangers.  */
 bool follow_has_filter (const struct lease *lease);
 /* Forgets the group where it is not its own.  */
 void follow_own_group (struct lease *lease);

@@ -52,6 +52,7 @@ struct lease {
     uint64_t start;                /* of that process, in clock ticks since boot (proc(5), starttime) */
     char cgroup[CGROUP_PATH_MAX];  /* the container's, where devices are filtered (cgroup_of()); "" until
                                       active */
+    bool shared;                   /* that group is not its own, but of whatever started it */
     char freezer[CGROUP_PATH_MAX]; /* the same for the freezer */
     bool governed;                 /* it is frozen by the broker now and then, or may be */
     bool parkable;                 /* it may be parked: batch, and its group can be frozen */

@@ -221,7 +221,7 @@ method_activate (struct methods *m, struct connection *c, json_t *parameters)
     json_int_t pid = json_integer_value (json_object_get (parameters, "pid"));
     bool attached = json_is_true (json_object_get (parameters, "attached"));
     struct peer_ids ids;
-    uint64_t start = 0;
+    uint64_t start = (uint64_t) json_integer_value (json_object_get (parameters, "start"));
     struct readiness ready;
     struct lease *lease;
     const void *holder;

@@ -16,7 +16,7 @@
 
 /* dri-probe ends by itself a second after its time-out. A GPU whose firmware is still on its way is asked
  * again, after twice the time at each try.  */
-enum { REPORT_MAX = 512 << 10, PATIENCE_S = 7, TRIES_MAX = 5, RETRY_S = 2 };
+enum { REPORT_MAX = 512 << 10, PATIENCE_S = 7, TRIES_MAX = 5, NEWCOMER_TRIES_MAX = 3, RETRY_S = 2 };
 
 int
 prober_start (struct prober *prober, struct error *err)
@@ -127,6 +127,14 @@ set_timer (struct probe_of_gpu *probe, unsigned seconds, sd_event_time_handler_t
                                        seconds * UINT64_C (1000000), 0, handler, probe);
 }
 
+static bool
+wants_retry (const struct probe_of_gpu *probe, const json_t *report)
+{
+    if (probe->came && probe->tries < NEWCOMER_TRIES_MAX && !json_is_true (json_object_get (report, "ok")))
+        return true;
+    return may_pass (report) && probe->tries < TRIES_MAX;
+}
+
 /* Takes the report over.  */
 static void
 take_report (struct probe_of_gpu *probe, json_t *report)
@@ -142,7 +150,7 @@ take_report (struct probe_of_gpu *probe, json_t *report)
     /* Of a GPU that has gone meanwhile, or has another driver by now, it tells nothing.  */
     if (gpu->state == GPU_PRESENT && strcmp (identity, probe->identity) == 0) {
         learn (gpu, report);
-        if (may_pass (report) && probe->tries < TRIES_MAX)
+        if (wants_retry (probe, report))
             set_timer (probe, (unsigned) RETRY_S << probe->tries++, on_retry);
     }
     prober->done (prober->userdata, index_of (probe));
@@ -234,19 +242,23 @@ begin_probe (struct probe_of_gpu *probe)
 /* --- the broker: which ones --- */
 
 void
-prober_follow (struct prober *prober)
+prober_follow (struct prober *prober, bool came)
 {
     for (unsigned i = 0; i < GPUS_MAX; i++) {
         struct probe_of_gpu *probe = &prober->probes[i];
         const struct gpu *gpu = &prober->gpus->table[i];
         char identity[GPU_IDENTITY_MAX];
 
-        if (gpu->state != GPU_PRESENT)
+        /* Whatever comes in its place is new, even if it looks the same.  */
+        if (gpu->state != GPU_PRESENT) {
+            probe->identity[0] = '\0';
             continue;
+        }
         gpu_identity (gpu, identity);
         if (strcmp (identity, probe->identity) == 0)
             continue;
         probe->tries = 0;
+        probe->came = came;
         begin_probe (probe);
     }
 }

@@ -23,6 +23,7 @@ struct probe_of_gpu {
     char *text;                      /* owned */
     size_t len;
     unsigned tries;
+    bool came;      /* the GPU has come while the broker was running */
     json_t *report; /* owned; the last, NULL before */
 };
 
@@ -41,8 +42,9 @@ int prober_start (struct prober *prober, struct error *err);
 int prober_watch (struct prober *prober, sd_event *event, struct error *err);
 void prober_finish (struct prober *prober);
 
-/* Asks for the GPUs that are new or have a new driver.  */
-void prober_follow (struct prober *prober);
+/* Asks for the GPUs that are new or have a new driver. came: they have just come, and what failed is asked
+ * again some seconds later, when udev and the driver have done their part.  */
+void prober_follow (struct prober *prober, bool came);
 
 /* Asks anew, unless that is under way. done is called in any case, later or before this returns.  */
 void prober_ask (struct prober *prober, unsigned gpu);

@@ -1,5 +1,6 @@
 #include "process.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -99,6 +100,16 @@ process_hold (pid_t pid, uint64_t *start)
         return -1;
     *start = now;
     return steal_fd (&fd);
+}
+
+int
+process_open (pid_t pid, uint64_t start)
+{
+    int fd = start == 0 ? pidfd_open (pid, 0) : process_hold (pid, &start);
+
+    if (fd < 0)
+        errno = ESRCH;
+    return fd;
 }
 
 void

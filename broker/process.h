@@ -27,6 +27,10 @@ void process_boot_id (char id[BOOT_ID_MAX]);
  * it is set to when. -1: gone.  */
 int process_hold (pid_t pid, uint64_t *start);
 
+/* The same where start is known; where it is 0, of whoever has the pid, which the caller knows not to be
+ * given to another, as a runtime's hook does.  */
+int process_open (pid_t pid, uint64_t start);
+
 /* Does a signal to end wait for a process that cannot take it, because it is frozen?  */
 bool process_is_asked_to_stop (pid_t pid);
 

@@ -100,6 +100,8 @@ record_activate (const struct lease *lease)
     writer_number (&w, (int64_t) lease->start);
     writer_words (&w, ",\"cgroup\":");
     writer_string (&w, lease->cgroup);
+    writer_words (&w, ",\"shared\":");
+    writer_bool (&w, lease->shared);
     writer_words (&w, ",\"freezer\":");
     writer_string (&w, lease->freezer);
     writer_words (&w, "}");

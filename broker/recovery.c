@@ -76,6 +76,7 @@ replay_activate (struct lease *lease, const json_t *record)
     lease->pid = (pid_t) json_integer_value (json_object_get (record, "pid"));
     lease->start = (uint64_t) json_integer_value (json_object_get (record, "start"));
     journal_text (lease->cgroup, sizeof lease->cgroup, record, "cgroup");
+    lease->shared = json_is_true (json_object_get (record, "shared"));
     journal_text (lease->freezer, sizeof lease->freezer, record, "freezer");
 }
 

@@ -48,12 +48,25 @@ warn (void *userdata, const char *text)
     (void) fprintf (stderr, "dri-broker: container %s: %s\n", container_label (&a->door.container), text);
 }
 
+static int
+find_rootfs (struct alone *a, struct error *err)
+{
+    const char *given = spec_root_path (a->doc.root), *root = given ? given : "rootfs";
+    const bool absolute = root[0] == '/';
+    int n = snprintf (a->rootfs, sizeof a->rootfs, "%s%s%s", absolute ? "" : a->state->bundle,
+                      absolute ? "" : "/", root);
+
+    return n < 0 || (size_t) n >= sizeof a->rootfs
+               ? error_set (err, ENAMETOOLONG, "the container's root file system %.80s... in %.80s...", root,
+                            a->state->bundle)
+               : 0;
+}
+
 /* *silent: nothing in it or in the engine's record is for us.  */
 static int
 read_spec (struct alone *a, bool *silent, struct error *err)
 {
     char path[PATH_MAX + 16];
-    const char *root;
     size_t len;
 
     (void) snprintf (path, sizeof path, "%s/config.json", a->state->bundle);
@@ -66,10 +79,6 @@ read_spec (struct alone *a, bool *silent, struct error *err)
         return 0;
     if (document_load_members (&a->doc, a->text, len, spec_members, err) < 0)
         return error_wrap (err, "%s", path);
-    root = spec_root_path (a->doc.root);
-    (void) snprintf (a->rootfs, sizeof a->rootfs, "%.*s%s%.*s", root && root[0] == '/' ? 0 : PATH_MAX / 2,
-                     a->state->bundle, root && root[0] == '/' ? "" : "/", PATH_MAX / 2,
-                     root ? root : "rootfs");
     return 0;
 }
 
@@ -81,9 +90,16 @@ give (struct alone *a, const struct error *config_error, struct error *err)
         *err = *config_error;
         return -1;
     }
-    if (door_acquire (&a->door, err) < 0)
+    if (find_rootfs (a, err) < 0 || door_acquire (&a->door, err) < 0)
         return -1;
-    return a->door.grant.lease[0] ? attach (&a->door, a->state->pid, a->rootfs, err) : 0;
+    if (!a->door.grant.lease[0])
+        return 0;
+    if (attach_put (&a->door, a->state->pid, 0, a->rootfs, err) < 0) {
+        attach_give_back (&a->door);
+        return -1;
+    }
+    /* It ends with the container now.  */
+    return attach_judge (&a->door, a->state->pid, 0, a->rootfs, err);
 }
 
 /* A device that config.json does not show would be a container that asked for a GPU and starts without.  */
@@ -114,7 +130,7 @@ start (struct alone *a, struct error *err)
         return -1;
     }
     /* A dri-runtime in front of the runtime has done all of this. It takes the hooks of devices away.  */
-    if (!a->device && spec_get (a->doc.root, "annotations", APPLY_LEASE_ANNOTATION, NULL))
+    if (!a->device && apply_is_ours (a->doc.root))
         return 0;
     if (!a->door.req.enable)
         return nothing_asked (a, err);

@@ -15,7 +15,7 @@
 
 #define ROOT "/sys/fs/cgroup"
 
-enum { MOUNT_MAX = 64 };
+enum { MOUNT_MAX = 64, ENGINES_ID_LENGTH = 64 };
 
 bool
 cgroup_is_v2 (void)
@@ -88,6 +88,42 @@ cgroup_of (pid_t pid, const char *controller, char *path, size_t size, struct er
     if (line && strlen (line) >= size)
         return error_set (err, ENAMETOOLONG, "control group %.60s…", line);
     (void) snprintf (path, size, "%s", line ? line : "");
+    return 0;
+}
+
+static bool
+is_engines_name (const char *name, size_t len, const char *id)
+{
+    static const char *const prefixes[] = {
+        "", "docker-", "libpod-", "libpod-payload-", "crio-", "cri-containerd-", "nerdctl-",
+    };
+    static const char scope[] = ".scope";
+
+    for (size_t i = 0; i < countof (prefixes); i++) {
+        const size_t prefix = strlen (prefixes[i]), bare = prefix + ENGINES_ID_LENGTH;
+
+        if (len >= bare && strncmp (name, prefixes[i], prefix) == 0
+            && strncmp (name + prefix, id, ENGINES_ID_LENGTH) == 0
+            && (len == bare
+                || (len == bare + sizeof scope - 1 && strncmp (name + bare, scope, len - bare) == 0)))
+            return true;
+    }
+    return false;
+}
+
+size_t
+cgroup_engines_part (const char *path, const char *id)
+{
+    size_t len;
+
+    if (strlen (id) != ENGINES_ID_LENGTH || strspn (id, "0123456789abcdef") != ENGINES_ID_LENGTH)
+        return 0;
+    for (const char *at = path; *at; at += len) {
+        at += strspn (at, "/");
+        len = strcspn (at, "/");
+        if (is_engines_name (at, len, id))
+            return (size_t) (at - path) + len;
+    }
     return 0;
 }
 

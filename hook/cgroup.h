@@ -20,6 +20,12 @@ bool cgroup_is_v2 (void);
  * later: to be asked before the container runs.  */
 int cgroup_of (pid_t pid, const char *controller, char *path, size_t size, struct error *err);
 
+/* How long the part of such a path is that ends in the group which an engine made for the container with this
+ * id: the outermost component that is ID, docker-ID, libpod-ID, libpod-payload-ID (libpod), crio-ID,
+ * cri-containerd-ID or nerdctl-ID, with or without ".scope". What is below it is the container's own doing,
+ * save crun's "container". 0: there is none, or the id is not of 64 digits and may be any word.  */
+size_t cgroup_engines_part (const char *path, const char *id);
+
 /* A descriptor of that group's folder, opened without following links; the caller's to close.  */
 int cgroup_open (const char *controller, const char *path, struct error *err);
 

@@ -61,6 +61,9 @@ read_list (int group, char *text, size_t size, struct error *err)
     }
     if (n < 0)
         return error_set (err, errno, "devices.list");
+    /* A rule that is not seen would not be taken away.  */
+    if (n > 0)
+        return error_set (err, E2BIG, "devices.list");
     text[len] = '\0';
     return 0;
 }
@@ -106,7 +109,7 @@ set_v1 (int group, const struct device_number *devices, unsigned n, struct error
 
 /* The first instruction of our prologue, so that it is found and replaced the next time; the second tells how
  * many instructions it has. Both load a constant that nobody reads.  */
-enum { MAGIC = 0x64726962, MARK_INSNS = 2, PROLOGUE_INSNS_MAX = 16 + 4 * DEVICE_CGROUP_DEVICES_MAX };
+enum { MAGIC = 0x64726962, MARK_INSNS = 2 };
 
 #define INSN(op, dst, src, offset, value)                                                                    \
     ((struct bpf_insn){                                                                                      \
@@ -163,6 +166,16 @@ length_of_prologue (const struct bpf_insn *insns, unsigned n)
                    && insns[1].imm > MARK_INSNS && (unsigned) insns[1].imm < n
                ? (unsigned) insns[1].imm
                : 0;
+}
+
+unsigned
+device_cgroup_program (struct bpf_insn *whole, const struct bpf_insn *insns, unsigned len,
+                       const struct device_number *devices, unsigned n)
+{
+    unsigned before = length_of_prologue (insns, len), prologue = make_prologue (whole, devices, n);
+
+    memcpy (whole + prologue, insns + before, (len - before) * sizeof *whole);
+    return prologue + len - before;
 }
 
 static int
@@ -230,13 +243,11 @@ attach_program (int group, int program, int old, uint32_t flags, struct error *e
 static int
 attach_first (int group, const struct device_number *devices, unsigned n, struct error *err)
 {
-    struct bpf_insn insns[PROLOGUE_INSNS_MAX + 2];
-    unsigned len = make_prologue (insns, devices, n);
-    _cleanup_close_ int program = -1;
+    const struct bpf_insn all[] = {SET (BPF_REG_0, 1), RETURN};
+    struct bpf_insn insns[DEVICE_CGROUP_PROLOGUE_MAX + countof (all)];
+    unsigned len = device_cgroup_program (insns, all, countof (all), devices, n);
+    _cleanup_close_ int program = load_program (insns, len, err);
 
-    insns[len++] = SET (BPF_REG_0, 1);
-    insns[len++] = RETURN;
-    program = load_program (insns, len, err);
     return program < 0 ? -1 : attach_program (group, program, -1, BPF_F_ALLOW_MULTI, err);
 }
 
@@ -249,20 +260,17 @@ renew (int group, uint32_t id, uint32_t flags, const struct device_number *devic
     _cleanup_free_ struct bpf_insn *insns = NULL;
     _cleanup_free_ struct bpf_insn *whole = NULL;
     _cleanup_close_ int program = -1;
-    unsigned len, prologue, before;
+    unsigned len;
 
     if (old < 0)
         return error_set (err, errno, "open the control group's device program");
     insns = read_program (old, &len, err);
     if (!insns)
         return -1;
-    before = length_of_prologue (insns, len);
-    whole = calloc (PROLOGUE_INSNS_MAX + len, sizeof *whole);
+    whole = calloc (DEVICE_CGROUP_PROLOGUE_MAX + len, sizeof *whole);
     if (!whole)
         return error_set (err, ENOMEM, "device program");
-    prologue = make_prologue (whole, devices, n);
-    memcpy (whole + prologue, insns + before, (len - before) * sizeof *whole);
-    program = load_program (whole, prologue + len - before, err);
+    program = load_program (whole, device_cgroup_program (whole, insns, len, devices, n), err);
     return program < 0 ? -1 : attach_program (group, program, old, flags, err);
 }
 

@@ -28,4 +28,13 @@ int device_cgroup_set_drm (int group, const struct device_number *devices, unsig
  * below it, cannot be given any back.  */
 int device_cgroup_shut_drm (int group, struct error *err);
 
+struct bpf_insn;
+enum { DEVICE_CGROUP_PROLOGUE_MAX = 16 + 4 * DEVICE_CGROUP_DEVICES_MAX };
+
+/* v2's part that asks no kernel: into whole, with room for DEVICE_CGROUP_PROLOGUE_MAX instructions more than
+ * len, the program insns behind a prologue for these devices, which takes the place of the one it had.
+ * Returns the length.  */
+unsigned device_cgroup_program (struct bpf_insn *whole, const struct bpf_insn *insns, unsigned len,
+                                const struct device_number *devices, unsigned n);
+
 #endif

@@ -13,6 +13,7 @@
 
 #include "../oci/cleanup.h"
 #include "../oci/clock.h"
+#include "descriptors.h"
 #include "gate_nodes.h"
 #include "phase.h"
 
@@ -63,9 +64,9 @@ static void __attribute__ ((noreturn)) run_child (const struct gate *gate, int64
 {
     static struct answer answer = {.verdict = {.level = READY_NODE}};
 
-    /* The runtime waits until nobody has the hook's stderr open any more, and this child may hang in a
-     * driver.  */
-    (void) close_range (STDIN_FILENO, STDERR_FILENO, 0);
+    /* It may hang in a driver.  */
+    if (descriptors_keep (&out, 1) < 0)
+        _exit (1);
     (void) setsid ();
     gate_nodes_judge (gate, deadline, &answer.verdict, &answer.found);
     _exit (send_answer (out, &answer) == 0 ? 0 : 1);

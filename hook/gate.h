@@ -15,6 +15,7 @@
 
 struct gate {
     pid_t pid;          /* the container's init */
+    uint64_t start;     /* as for process_open() */
     const char *rootfs; /* absolute */
     struct workload_user user;
     struct grant_node nodes[GRANT_NODES_MAX];

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/pidfd.h>
 
+#include "../broker/process.h"
 #include "../oci/cleanup.h"
 #include "../oci/clock.h"
 #include "node.h"
@@ -178,7 +178,7 @@ void
 gate_nodes_judge (const struct gate *gate, int64_t deadline, struct verdict *verdict,
                   struct gate_found *found)
 {
-    _cleanup_close_ int process = pidfd_open (gate->pid, 0);
+    _cleanup_close_ int process = process_open (gate->pid, gate->start);
     _cleanup_close_ int root = -1;
     struct error err = {0};
 

@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/pidfd.h>
 
+#include "../broker/process.h"
 #include "../oci/cleanup.h"
 #include "../oci/clock.h"
 #include "../oci/program.h"
@@ -274,7 +274,7 @@ gate_vaapi_judge (const struct gate *gate, const struct gate_found *found, int64
     _cleanup_close_ int program = open_program (&err);
     _cleanup_close_ int null = open ("/dev/null", O_RDWR | O_CLOEXEC);
     _cleanup_close_ int pids = open ("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-    _cleanup_close_ int process = pidfd_open (gate->pid, 0);
+    _cleanup_close_ int process = process_open (gate->pid, gate->start);
     struct gate_child child = {
         .gate = gate, .found = found, .program = program, .null = null, .pids = pids, .process = process};
 

@@ -225,7 +225,7 @@ attach_lease (const struct arguments *a, pid_t pid, struct error *err)
 
     if (!a->attach)
         return 0;
-    return ask_for_mount (a->lease, &mount, err) < 0 ? -1 : inject_mount (mount, pid, a->gate.rootfs, err);
+    return ask_for_mount (a->lease, &mount, err) < 0 ? -1 : inject_mount (mount, pid, 0, a->gate.rootfs, err);
 }
 
 static bool

@@ -18,14 +18,17 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "../broker/process.h"
 #include "../oci/below.h"
 #include "../oci/cleanup.h"
+#include "descriptors.h"
 
 enum { DEADLINE_MS = 5000, GRACE_MS = 1000 };
 
 /* What the child works on, all opened before it enters the container.  */
 struct target {
     pid_t pid;
+    uint64_t start;
     const char *rootfs; /* NULL: "/" in there */
     int container;      /* pidfd */
     int mountinfo;      /* the container's, of a /proc that is not the container's */
@@ -189,7 +192,7 @@ enter (const struct target *t, int (*act) (const struct target *t, int root, str
         return error_set (err, errno, "prctl");
     if (setns (t->container, CLONE_NEWNS) < 0)
         return error_set (err, errno, "join the container's mount namespace");
-    root = open (t->rootfs ? t->rootfs : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    root = open_below (AT_FDCWD, t->rootfs ? t->rootfs : "/", O_PATH | O_DIRECTORY, RESOLVE_NO_MAGICLINKS);
     if (root < 0)
         return error_set (err, errno, "the container's root file system %s", t->rootfs ? t->rootfs : "/");
     if (become_its_root (t->container, err) < 0 || keep_sys_admin (err) < 0)
@@ -202,13 +205,13 @@ enter (const struct target *t, int (*act) (const struct target *t, int root, str
 static void __attribute__ ((noreturn))
 run_child (const struct target *t, int (*act) (const struct target *t, int root, struct error *err), int out)
 {
+    const int kept[] = {t->container, t->mountinfo, t->outside[0], t->outside[1], t->directory,
+                        t->mount,     out};
     struct error err = {0};
-    int r;
+    int r = descriptors_keep (kept, countof (kept));
 
-    /* Whoever reads what we print waits until nobody has it open any more, and this child may never end.  */
-    (void) close_range (STDIN_FILENO, STDERR_FILENO, 0);
     (void) setsid ();
-    r = enter (t, act, &err);
+    r = r < 0 ? error_set (&err, errno, "close_range") : enter (t, act, &err);
 
     if (r < 0)
         (void) !write (out, &err, sizeof err);
@@ -274,10 +277,13 @@ find_target (struct target *t, struct error *err)
     char path[40];
 
     (void) snprintf (path, sizeof path, "/proc/%d/mountinfo", (int) t->pid);
-    t->container = pidfd_open (t->pid, 0);
+    t->container = process_open (t->pid, t->start);
     t->mountinfo = t->container < 0 ? -1 : open (path, O_RDONLY | O_CLOEXEC);
     t->outside[0] = open ("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
     t->outside[1] = open ("/proc/1/mountinfo", O_RDONLY | O_CLOEXEC);
+    /* Not another's, who has the pid by now.  */
+    if (t->mountinfo >= 0 && t->start != 0 && process_start_time (t->pid) != t->start)
+        return error_set (err, ESRCH, "the container's process %d", (int) t->pid);
     return t->mountinfo < 0 ? error_set (err, errno, "the container's process %d", (int) t->pid) : 0;
 }
 
@@ -315,9 +321,10 @@ target_finish (const struct target *t)
 }
 
 int
-inject_mount (int mount, pid_t pid, const char *rootfs, struct error *err)
+inject_mount (int mount, pid_t pid, uint64_t start, const char *rootfs, struct error *err)
 {
     __attribute__ ((cleanup (target_finish))) struct target t = {.pid = pid,
+                                                                 .start = start,
                                                                  .rootfs = rootfs,
                                                                  .container = -1,
                                                                  .mountinfo = -1,
@@ -329,17 +336,18 @@ inject_mount (int mount, pid_t pid, const char *rootfs, struct error *err)
 }
 
 int
-inject (int directory, pid_t pid, const char *rootfs, struct error *err)
+inject (int directory, pid_t pid, uint64_t start, const char *rootfs, struct error *err)
 {
     _cleanup_close_ int mount = clone_mount (directory, err);
 
-    return mount < 0 ? -1 : inject_mount (mount, pid, rootfs, err);
+    return mount < 0 ? -1 : inject_mount (mount, pid, start, rootfs, err);
 }
 
 int
-inject_undo (int directory, pid_t pid, struct error *err)
+inject_undo (int directory, pid_t pid, uint64_t start, struct error *err)
 {
     __attribute__ ((cleanup (target_finish))) struct target t = {.pid = pid,
+                                                                 .start = start,
                                                                  .container = -1,
                                                                  .mountinfo = -1,
                                                                  .outside = {-1, -1},

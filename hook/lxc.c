@@ -96,16 +96,6 @@ read_request (struct door *d, const char *name, char *const *words, int n, struc
     return 0;
 }
 
-static void
-release (const struct door *d)
-{
-    struct error ignored;
-
-    if (d->grant.lease[0])
-        (void) ask_broker (NULL, "Release", json_pack ("{s:s s:b}", "lease", d->grant.lease, "force", 1),
-                           DOOR_BROKER_MS, NULL, &ignored);
-}
-
 static int
 give (struct door *d, pid_t pid, char *const *words, int n, struct error *err)
 {
@@ -119,9 +109,9 @@ give (struct door *d, pid_t pid, char *const *words, int n, struct error *err)
         d->req.wait_ms = config.max_wait_ms;
     if (door_acquire (d, err) < 0)
         return -1;
-    if (!d->grant.lease[0] || attach (d, pid, NULL, err) == 0)
+    if (!d->grant.lease[0] || attach (d, pid, 0, NULL, err) == 0)
         return 0;
-    release (d);
+    attach_give_back (d);
     return -1;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/openat2.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../oci/below.h"
 #include "../oci/cleanup.h"
 #include "cgroup.h"
 #include "phase.h"
@@ -168,7 +170,7 @@ enter_root (const char *rootfs, enum workload_view view, struct error *err)
         && (unshare (CLONE_NEWNS) < 0 || mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
         return error_set (err, errno, "a mount namespace of the child's own");
     /* Still as root: the folders above the container's root are none of the workload's.  */
-    root = open (rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    root = open_below (AT_FDCWD, rootfs, O_PATH | O_DIRECTORY, RESOLVE_NO_MAGICLINKS);
     if (root < 0)
         return error_set (err, errno, "the container's root file system %s", rootfs);
     if (view == WORKLOAD_LOOKS)

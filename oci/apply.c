@@ -253,8 +253,11 @@ void
 apply_nothing (json_t *spec)
 {
     json_t *rules = spec_get (spec, "linux", "resources", "devices", NULL);
+    json_t *annotations = json_object_get (spec, "annotations");
 
     apply_remove_hooks (spec);
+    (void) json_object_del (annotations, APPLY_LEASE_ANNOTATION);
+    (void) json_object_del (annotations, APPLY_GIDS_ANNOTATION);
     remove_dri_entries (json_object_get (spec, "mounts"), "destination");
     remove_dri_entries (spec_get (spec, "linux", "devices", NULL), "path");
     for (size_t i = json_array_size (rules); i-- > 0;)
@@ -299,7 +302,7 @@ apply_notes (const json_t *spec)
     const json_t *rules = spec_get (spec, "linux", "resources", "devices", NULL);
     json_t *notes = json_array ();
 
-    if (json_object_get (json_object_get (spec, "annotations"), APPLY_LEASE_ANNOTATION))
+    if (apply_is_ours (spec))
         return notes;
     note_entries (notes, json_object_get (spec, "mounts"), "destination", "the user's mount");
     if (allows_all_devices (rules))
@@ -313,9 +316,11 @@ apply_notes (const json_t *spec)
 }
 
 bool
-apply_gids (json_t *process, const json_t *annotations)
+apply_gids (json_t *process, const json_t *spec)
 {
-    const char *list = json_string_value (json_object_get (annotations, APPLY_GIDS_ANNOTATION));
+    const char *list = apply_is_ours (spec)
+                           ? json_string_value (spec_get (spec, "annotations", APPLY_GIDS_ANNOTATION, NULL))
+                           : NULL;
     json_t *user = json_object_get (process, "user");
     bool changed = false;
 

@@ -35,7 +35,8 @@ enum request_ready apply_ready (const struct request *req);
  * reference is the caller's.  */
 json_t *apply_variables (const json_t *spec);
 
-/* Takes out what the user put below /dev/dri, and adds nothing: the container starts without a GPU.  */
+/* Takes out what the user put below /dev/dri, and what says that a grant was applied, and adds nothing: the
+ * container starts without a GPU.  */
 void apply_nothing (json_t *spec);
 
 /* Makes the container's start fail, by a hook that tells the reason. For doors whose own words nobody hears.
@@ -46,11 +47,16 @@ int apply_refusal (json_t *spec, const char *reason, const struct apply_hook *ho
  * reference is the caller's.  */
 json_t *apply_notes (const json_t *spec);
 
-/* Adds the groups that apply_grant once gave the container to a process of an exec. annotations is the
- * container's. Returns true where the process changed.  */
-bool apply_gids (json_t *process, const json_t *annotations);
+/* Did apply_grant edit this spec? Annotations alone do not tell: an image and a pod bring their own, but no
+ * hooks. So the lease they name has to be that of our hook.  */
+bool apply_is_ours (const json_t *spec);
 
-/* The annotation that marks an edited spec, and that holds the added groups as "44,992".  */
+/* Adds the groups that apply_grant once gave the container to a process of an exec. spec is the container's,
+ * or its annotations and hooks. Returns true where the process changed.  */
+bool apply_gids (json_t *process, const json_t *spec);
+
+/* The annotation that marks an edited spec, and that holds the added groups as "44,992". They count where
+ * apply_is_ours only.  */
 #define APPLY_LEASE_ANNOTATION "io.dri.lease"
 #define APPLY_GIDS_ANNOTATION  "io.dri.gids"
 

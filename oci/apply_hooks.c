@@ -192,6 +192,26 @@ apply_set_hooks (json_t *spec, const struct grant *grant, const struct request *
                      err);
 }
 
+bool
+apply_is_ours (const json_t *spec)
+{
+    const char *lease = json_string_value (spec_get (spec, "annotations", APPLY_LEASE_ANNOTATION, NULL));
+    size_t i;
+    json_t *entry;
+
+    json_array_foreach (spec_get (spec, "hooks", "createRuntime", NULL), i, entry) {
+        const json_t *args = json_object_get (entry, "args");
+        const char *option = json_string_value (json_array_get (args, 2));
+        const char *value = json_string_value (json_array_get (args, 3));
+
+        /* As gate_args begins.  */
+        if (lease && is_our_hook (entry) && option && strcmp (option, "--lease") == 0 && value
+            && strcmp (value, lease) == 0)
+            return true;
+    }
+    return false;
+}
+
 void
 apply_remove_hooks (json_t *spec)
 {

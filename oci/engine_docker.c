@@ -16,7 +16,9 @@ engine_may_be_docker (const char *id)
     return strlen (id) == 64 && strspn (id, "0123456789abcdef") == 64;
 }
 
-/* Is this Docker's record of the container id, in this folder? The ID member tells that it is.  */
+/* Is this Docker's record of the container id, in this folder? The ID member tells that it is. Any folder may
+ * be asked for, so the file has to be of who runs the engine: the daemon writes it as itself, with
+ * userns-remap too (moby, container/container.go, toDisk).  */
 static bool
 read_record (const char *root, size_t root_len, const char *id, struct docker_record *record)
 {
@@ -31,7 +33,7 @@ read_record (const char *root, size_t root_len, const char *id, struct docker_re
 
     n = snprintf (path, sizeof path, ENGINE_DOCKER_RECORD, (int) root_len, root, id);
     if (n < 0 || (size_t) n >= sizeof path
-        || file_read (path, ENGINE_RECORD_BYTES_MAX, &text, &len, &ignored) < 0
+        || file_read_trusted (path, ENGINE_RECORD_BYTES_MAX, &text, &len, &ignored) < 0
         || document_load_members (&doc, text, len, members, &ignored) < 0)
         return false;
     own = json_string_value (json_object_get (doc.root, "ID"));

@@ -64,8 +64,14 @@ read_all (int fd, size_t hint, size_t max, char **text, size_t *len)
     return -1;
 }
 
-int
-file_read (const char *path, size_t max, char **text, size_t *len, struct error *err)
+static bool
+is_trusted (const struct stat *st)
+{
+    return st->st_uid == 0 || st->st_uid == geteuid ();
+}
+
+static int
+read_regular (const char *path, bool trusted, size_t max, char **text, size_t *len, struct error *err)
 {
     _cleanup_close_ int fd = -1;
     struct stat st;
@@ -80,12 +86,26 @@ file_read (const char *path, size_t max, char **text, size_t *len, struct error 
         return error_set (err, errno, "stat %s", path);
     if (!S_ISREG (st.st_mode))
         return error_set (err, EINVAL, "%s is not a regular file", path);
+    if (trusted && !is_trusted (&st))
+        return error_set (err, EPERM, "%s is of user %u, not root's", path, st.st_uid);
     if ((uintmax_t) st.st_size > max)
         return error_set (err, EFBIG, "%s has %ju bytes, at most %zu are read", path, (uintmax_t) st.st_size,
                           max);
     if (read_all (fd, (size_t) st.st_size, max, text, len) < 0)
         return error_set (err, errno, "read %s", path);
     return 0;
+}
+
+int
+file_read (const char *path, size_t max, char **text, size_t *len, struct error *err)
+{
+    return read_regular (path, false, max, text, len, err);
+}
+
+int
+file_read_trusted (const char *path, size_t max, char **text, size_t *len, struct error *err)
+{
+    return read_regular (path, true, max, text, len, err);
 }
 
 static int

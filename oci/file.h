@@ -12,6 +12,10 @@
  * regular file (a FIFO in its place must not hang us).  */
 int file_read (const char *path, size_t max, char **text, size_t *len, struct error *err);
 
+/* The same for a record that says who somebody is: EPERM where the file is neither root's nor ours, who can
+ * as well be believed as this process.  */
+int file_read_trusted (const char *path, size_t max, char **text, size_t *len, struct error *err);
+
 /* Replaces an existing file by rename of a temporary one in the same folder, keeping mode and owner. A reader
  * sees the old text or the new, never a part.  */
 int file_replace (const char *path, const char *text, size_t len, struct error *err);

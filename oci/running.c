@@ -122,31 +122,33 @@ labels_to_annotations (const json_t *labels)
 }
 
 static json_t *
-annotations_in (const struct place *place, const char *id)
+spec_in (const struct place *place, const char *id)
 {
     bool runc = place->kind == RUNTIME_RUNC;
-    json_t *annotations;
     struct document doc;
+    json_t *spec;
 
     if (!load_marked (place, id, runc ? "state.json" : "config.json", &doc))
         return NULL;
-    annotations = runc ? labels_to_annotations (spec_get (doc.root, "config", "labels", NULL))
-                       : json_incref (json_object_get (doc.root, "annotations"));
+    spec = runc ? json_pack ("{s:o s:O*}", "annotations",
+                             labels_to_annotations (spec_get (doc.root, "config", "labels", NULL)), "hooks",
+                             spec_get (doc.root, "config", "Hooks", NULL))
+                : json_incref (doc.root);
     document_finish (&doc);
-    return annotations;
+    return spec;
 }
 
 json_t *
-running_annotations (const struct cmdline *cmd)
+running_spec (const struct cmdline *cmd)
 {
     struct place places[PLACES_MAX];
     unsigned n = find_places (cmd, places);
 
     for (unsigned i = 0; cmd->id && i < n; i++) {
-        json_t *annotations = annotations_in (&places[i], cmd->id);
+        json_t *spec = spec_in (&places[i], cmd->id);
 
-        if (annotations)
-            return annotations;
+        if (spec)
+            return spec;
     }
     return NULL;
 }

@@ -12,9 +12,9 @@
  * --dri-oci-runtime says it.  */
 enum runtime_kind running_kind (const struct cmdline *cmd);
 
-/* The annotations of a container whose spec we edited; NULL for all others. runc keeps them as "name=value"
- * in <root>/<id>/state.json (libcontainer's Config.Labels), crun keeps a copy of config.json there. The
- * reference is the caller's.  */
-json_t *running_annotations (const struct cmdline *cmd);
+/* Of the spec of a container that may be one we edited (apply_is_ours tells) at least its annotations and
+ * hooks; NULL for all others. runc keeps them in <root>/<id>/state.json (libcontainer's Config.Labels, as
+ * "name=value", and Config.Hooks), crun keeps a copy of config.json there. The reference is the caller's.  */
+json_t *running_spec (const struct cmdline *cmd);
 
 #endif

@@ -239,7 +239,7 @@ start_container (const struct cmdline *cmd, const struct config *config, const s
 static void
 add_groups_to_exec (const struct cmdline *cmd)
 {
-    _cleanup_json_ json_t *annotations = NULL;
+    _cleanup_json_ json_t *spec = NULL;
     _cleanup_free_ char *text = NULL;
     _cleanup_free_ char *edited = NULL;
     struct document doc;
@@ -248,11 +248,11 @@ add_groups_to_exec (const struct cmdline *cmd)
 
     if (!cmd->process)
         return;
-    annotations = running_annotations (cmd);
-    if (!annotations || file_read (cmd->process, CONFIG_JSON_MAX, &text, &len, &err) < 0
+    spec = running_spec (cmd);
+    if (!spec || file_read (cmd->process, CONFIG_JSON_MAX, &text, &len, &err) < 0
         || document_load (&doc, text, len, &err) < 0)
         return;
-    if (apply_gids (doc.root, annotations)
+    if (apply_gids (doc.root, spec)
         && (document_dump (&doc, JSON_COMPACT, &edited, &len, &err) < 0
             || file_replace (cmd->process, edited, len, &err) < 0))
         log_line (cmd, "warning", err.message);

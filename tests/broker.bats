@@ -104,6 +104,9 @@ python () { python_with broker; }
 		os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
 		for pid in gone.pid, zombie.pid:
 		    refused(lambda: b.call('Activate', {'lease': lease, 'pid': pid}), 'io.dri.Broker.Refused', 'gone')
+		# A process that has the pid since.
+		for start in 1, -1, 2**62:
+		    refused(lambda: b.call('Activate', {'lease': lease, 'pid': os.getpid(), 'start': start}), 'io.dri.Broker.Refused', 'gone')
 		for pid in 0, -1, 2**40, '1', None, 1.5:
 		    refused(lambda: b.call('Activate', {'lease': lease, 'pid': pid}), 'org.varlink.service.InvalidParameter')
 		for name in 'f' * 32, '', '../' + lease:

@@ -430,6 +430,61 @@ own_hook ()
 	done
 }
 
+# alone NAME [SETTING=VALUE]...: a bundle whose only hook is ours, and $state for it, of a process with mounts of its own
+alone ()
+{
+	quick_bundle "$1" /bin/true
+	opt_in "$bundle" "${@:2}"
+	mkdir "$bundle/root" "$bundle/root/dev"
+	edit_config "$bundle" '.root.path = "root"'
+	unshare --mount sleep 60 3>&- &
+	pid=$!
+	background+=" $pid"
+	disown
+	wait_until 20 has_own_mounts
+	state=$(jq -nc '{ id: $name, bundle: $bundle, pid: $pid }' --arg name "$1" --arg bundle "$bundle" --argjson pid "$pid")
+}
+has_own_mounts () { [[ $(readlink "/proc/$pid/ns/mnt") != "$(readlink /proc/self/ns/mnt)" ]]; }
+
+@test "a hook alone that cannot mount the lease gives it back itself" {
+	alone linked
+	rmdir "$bundle/root/dev"
+	ln -s /dev "$bundle/root/dev"
+	run timeout 30 "$BUILD/dri-hook" createRuntime <<<"$state"
+	assert_failure 1
+	assert_says 'dev in the container is a symbolic link'
+	assert_equal "$(leases)" '[]'
+	# The broker takes it back where a connection ends, which somebody else may have open.
+	run "$BUILD/drictl" events --last all --no-follow --json
+	assert_json "$(jq -cs 'map(select(.container.id == "linked"))[-1]' <<<"$output")" \
+		'.event == "released" and .reason == "its container has ended"'
+}
+
+@test "a hook alone refuses a path that is too long" {
+	alone long
+	edit_config "$bundle" '.root.path = "a/" * 2045'
+	run timeout 30 "$BUILD/dri-hook" createRuntime <<<"$state"
+	assert_failure 1
+	assert_says 'File name too long'
+	assert_equal "$(leases)" '[]'
+}
+
+@test "a container's root is not found through a link of /proc, to mount there or to judge" {
+	mkdir -p "$scratch/other/dev"
+	cd "$scratch/other"
+	alone magic ready=off
+	edit_config "$bundle" '.root.path = $path' --arg path "/proc/$pid/cwd"
+	run timeout 30 "$BUILD/dri-hook" createRuntime <<<"$state"
+	assert_failure 1
+	assert_says "root file system /proc/$pid/cwd: Too many levels of symbolic links"
+	grant
+	hook createRuntime --bundle / --rootfs "/proc/$pid/cwd" --user 0:0 --dac-override --node renderD128=10:229:stand-in \
+		--ready node --wait 0 <<<"{ \"pid\": $pid }"
+	assert_failure 1
+	assert_says "root file system /proc/$pid/cwd: Too many levels of symbolic links"
+	hook poststop <<<''
+}
+
 @test "on cgroup v2 the gate judges under the container's device filter" {
 	quick_bundle v2 /bin/sh -c 'exec sleep 60'
 	opt_in "$bundle"

@@ -897,10 +897,11 @@ exec_process ()
 	done
 }
 
-@test "exec --process into a container that did not opt in leaves the file alone" {
+@test "exec --process into a container that did not opt in leaves the file alone, whatever its annotations" {
 	local before
 	for RUNTIME in runc crun; do
 		quick_bundle b /bin/sleep 60
+		edit_config "$bundle" '.annotations += { "io.dri.gids": "0,6,992", "io.dri.lease": "0123456789abcdef0123456789abcdef" }'
 		dri_runtime run -d --bundle "$bundle" "$RUNTIME" </dev/null >/dev/null 2>&1
 		exec_process
 		before=$(fingerprint "$process")

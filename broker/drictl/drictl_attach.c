@@ -90,12 +90,12 @@ give (struct door *d, const struct running_container *c, struct error *err)
     if (d->grant.n_nodes == 0)
         return error_set (err, 0, "%s", d->grant.reason);
     directory = inject_open (d->grant.directory, &ignored);
-    if (attach (d, c->pid, NULL, err) == 0)
+    if (attach (d, c->pid, c->start, NULL, err) == 0)
         return 0;
     (void) d->ask (d->userdata, "Release",
                    json_pack ("{s:s s:b s:b}", "lease", d->grant.lease, "force", 1, "detach", 1),
                    DOOR_BROKER_MS, NULL, &ignored);
-    (void) inject_undo (directory, c->pid, &ignored);
+    (void) inject_undo (directory, c->pid, c->start, &ignored);
     return -1;
 }
 
@@ -178,7 +178,7 @@ take_away (struct client *client, const struct running_container *c, struct erro
              DOOR_BROKER_MS, NULL, err)
         < 0)
         return -1;
-    return inject_undo (fd, c->pid, err) < 0 ? error_wrap (err, "its GPU is taken away, but") : 0;
+    return inject_undo (fd, c->pid, c->start, err) < 0 ? error_wrap (err, "its GPU is taken away, but") : 0;
 }
 
 int

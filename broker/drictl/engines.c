@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "../../hook/cgroup.h"
 #include "../../oci/cleanup.h"
 #include "../../oci/engine_docker.h"
 #include "../../oci/file.h"
 #include "../../oci/podman.h"
+#include "../process.h"
 
 /* Podman's defaults (storage.conf(5), graphroot and runroot).  */
 #define PODMAN_BUNDLES "/var/lib/containers/storage/*-containers/*/userdata"
@@ -141,18 +144,36 @@ search_podman (struct search *s)
     globfree (&bundles);
 }
 
-/* A record may be older than the process that has the number now: engines name a container's control group
- * after it.  */
+/* The name alone says nothing: a user may make groups of any name below his own.  */
 static bool
-is_its_process (const struct running_container *c)
+is_made_by_root (char *group)
 {
-    _cleanup_free_ char *text = NULL;
+    _cleanup_close_ int parent = -1;
     struct error ignored;
-    char path[40];
+    struct stat st;
+
+    *strrchr (group, '/') = '\0';
+    parent = cgroup_open ("devices", group, &ignored);
+    return parent >= 0 && fstat (parent, &st) == 0 && st.st_uid == 0;
+}
+
+/* A record may be older than the process that has the number now: engines name a container's control group
+ * after it. The process is held before it is looked at.  */
+static bool
+is_its_process (struct running_container *c)
+{
+    _cleanup_close_ int held = -1;
+    char group[CGROUP_PATH_MAX];
+    struct error ignored;
     size_t len;
 
-    (void) snprintf (path, sizeof path, "/proc/%d/cgroup", (int) c->pid);
-    return c->pid > 0 && file_read (path, 1 << 16, &text, &len, &ignored) == 0 && strstr (text, c->id);
+    c->start = 0;
+    held = c->pid > 0 ? process_hold (c->pid, &c->start) : -1;
+    if (held < 0 || cgroup_of (c->pid, "devices", group, sizeof group, &ignored) < 0)
+        return false;
+    len = cgroup_engines_part (group, c->id);
+    group[len] = '\0';
+    return len > 0 && is_made_by_root (group) && process_start_time (c->pid) == c->start;
 }
 
 int

@@ -3,6 +3,7 @@
 #define DRI_ENGINES_H
 
 #include <limits.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "../../oci/config.h"
@@ -11,7 +12,8 @@
 struct running_container {
     char id[80];
     char bundle[PATH_MAX];
-    pid_t pid; /* of its init */
+    pid_t pid;      /* of its init */
+    uint64_t start; /* of that process, as for process_hold(): the pid may be another's soon */
 };
 
 /* By name, id, or the start of an id. Errors: none of that name, several, one that does not run.  */

@@ -123,6 +123,60 @@ attach_and_detach ()
 	disown
 }
 
+group_is_removed ()
+{
+	find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
+	[[ ! -e $group ]]
+}
+
+# A record stays behind, and its pid may be anybody's by then.
+@test "a process in a group that a user named after a container is not taken for it" {
+	local id group=/sys/fs/cgroup pid
+	id=$(printf '%064d' 7)
+	[[ -e $group/cgroup.procs ]] || group=/sys/fs/cgroup/devices
+	group+=/dri-user
+	mkdir -p "$group/$id" "$BATS_TEST_TMPDIR/containers/$id"
+	sleep 600 3>&- &
+	pid=$!
+	echo "$pid" >"$group/$id/cgroup.procs"
+	jq --null-input --argjson pid "$pid" '{Name: "/gone", State: {Pid: $pid}}' >"$BATS_TEST_TMPDIR/containers/$id/config.v2.json"
+	export DRI_BROKER_CONFIG=$BATS_TEST_TMPDIR/config.json
+	echo "{\"docker-root\": \"$BATS_TEST_TMPDIR\"}" >"$DRI_BROKER_CONFIG"
+	chown 1001 "$group"
+	run drictl attach gone
+	assert_failure 1
+	assert_says 'container gone does not run'
+	# In root's it would be, and only lacks its config.json.
+	chown 0 "$group"
+	run drictl attach gone
+	assert_failure
+	assert_says config.json
+	mkdir "$group/other"
+	echo "$pid" >"$group/other/cgroup.procs"
+	run drictl attach gone
+	assert_failure 1
+	assert_says 'container gone does not run'
+	kill "$pid"
+	wait "$pid" || true
+	wait_until 10 group_is_removed
+}
+
+@test "a root who attached in one group of his own opens nothing of a revoked GPU in another" {
+	local groups=/sys/fs/cgroup
+	[[ -e $groups/cgroup.procs ]] || groups=/sys/fs/cgroup/devices
+	sleeper late --privileged
+	in_container late sh -c "mkdir $groups/a $groups/b && echo 1 >$groups/a/cgroup.procs"
+	assert_success
+	run drictl attach late
+	assert_success
+	drictl release --force late
+	in_container late sh -c "echo \$\$ >$groups/b/cgroup.procs && mknod /tmp/node c 226 128 && exec 3<>/tmp/node"
+	assert_failure
+	assert_says 'Operation not permitted'
+	docker rm --force late >/dev/null
+	wait_until 20 nothing_is_leased
+}
+
 @test "a container whose root makes /dev/dri a link into /proc gets nothing" {
 	sleeper hostile
 	in_container hostile ln -s /proc/1/root/tmp /dev/dri

@@ -236,6 +236,7 @@ each_door 'CVE-2025-23266: no library, socket or file that the environment names
 
 capable ()
 {
+	local drm='mknod /tmp/drm c 226 131 && (exec 3<>/tmp/drm) 2>&1 | grep -q "No such device" && echo "passed to a DRM driver"'
 	local script='
 		mount -o remount,bind,rw /dev/dri && mknod /dev/dri/renderD200 c 10 237 || exit 9
 		mkdir -p /tmp/all && mount -t devtmpfs none /tmp/all 2>/dev/null
@@ -246,13 +247,18 @@ capable ()
 		ls /dev/dri/.. | grep -xE "[0-9a-f]{32}"
 		open-gpu && echo own'
 	start bystander --label dri.gpu=radeon --user 1000:1000 app
-	through "$1" --cap-add MKNOD --cap-add SYS_ADMIN --security-opt seccomp=unconfined app sh -c "$script"
+	through "$1" --cap-add MKNOD --cap-add SYS_ADMIN --security-opt seccomp=unconfined \
+		--device-cgroup-rule 'c 226:* rw' app sh -c "$script; $drm; true"
 	assert_success
 	assert_output own
 	in_container bystander open-gpu
 	assert_success
 	wait_until 20 eval '[[ $(lease_list) == "[\"bystander\"]" ]]'
 	assert_equal "$(lease_directories | wc -l)" 1
+
+	# Where nobody asked for a GPU, the user's rule is the user's word.
+	try podman run --rm --net none --cap-add MKNOD --device-cgroup-rule 'c 226:* rw' app sh -c "$drm"
+	assert_says 'passed to a DRM driver'
 
 	# With all devices allowed by the user, who was warned, it opens what it made.
 	through "$1" --privileged app sh -c "$script"
@@ -396,6 +402,10 @@ ends_in ()
 	assert_failure 1
 	assert_says 'container hangs: its /dev gave no answer in 5 s'
 	wait_until 20 attacker_says kept # the request, which is not killed any more
+	# Nor does the child that is left behind, which would hold a lease as long as it holds the connection to the broker.
+	run find "/proc/$(pgrep -nx drictl)/fd" -lname 'socket:*'
+	assert_success
+	assert_output ''
 }
 
 @test "a container that is paused holds attach up no longer than the deadline" {

@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016,SC2154
 
 load ../lib/common
+load ../lib/device_filter
 load ../lib/docker
 
 setup_file ()
@@ -20,6 +21,7 @@ teardown ()
 		for id in $($runtime list -q); do $runtime delete --force "$id"; done
 	done
 	for id in ${mounted:-}; do umount -l "$id"; done
+	[[ ! ${hanging:-} ]] || kill "$hanging"
 	wait_until 20 nothing_is_leased
 }
 
@@ -119,16 +121,32 @@ user_namespace ()
 	each_runtime user_namespace
 }
 
-life ()
+# in_background: with rules of the user's own for more than its GPU
+in_background ()
 {
-	asking life sleep 600
+	edit_config "$bundle" '.linux.resources.devices += [
+		{ allow: true, type: "c", major: 226, access: "rw" }, { allow: true, type: "c", major: 226, minor: 131, access: "rw" }]'
 	"$RUNTIME" run --detach --bundle "$bundle" "${bundle##*/}" </dev/null &>/dev/null 3>&-
-	assert_equal "$(lease_list '[.container.id, .state]')" "[[\"$RUNTIME-life\",\"active\"]]"
-	"$RUNTIME" kill "$RUNTIME-life" KILL
-	wait_until 20 nothing_is_leased
+	pid=$("$RUNTIME" state "${bundle##*/}" | jq .pid)
 }
 
-@test "its lease ends with it" {
+life ()
+{
+	local pid
+	asking life sleep 600
+	in_background
+	assert_equal "$(lease_list '[.container.id, .state]')" "[[\"$RUNTIME-life\",\"active\"]]"
+	assert_equal "$(filter_says "$pid" 226 131)" "$REFUSED"
+	assert_equal "$(filter_says "$pid" 226 0)" "$REFUSED"
+	"$RUNTIME" kill "$RUNTIME-life" KILL
+	wait_until 20 nothing_is_leased
+	# Who did not ask keeps what the user gave it.
+	hooked_bundle "$RUNTIME-free" sleep 600
+	in_background
+	assert_equal "$(filter_says "$pid" 226 131)" "$PASSES"
+}
+
+@test "its lease ends with it, and beside it the rules of the user open no GPU" {
 	each_runtime life
 }
 
@@ -309,4 +327,24 @@ shared_dev ()
 
 @test "a /dev that is shared with the host gets nothing" {
 	each_runtime shared_dev
+}
+
+@test "a /dev that never answers holds no lease, though nobody can end the child that asked it" {
+	local said=$BATS_TEST_TMPDIR/said
+	quick_bundle hangs true
+	opt_in "$bundle"
+	mkdir -p "$bundle/own/dev"
+	edit_config "$bundle" '.root.path = "own"'
+	unshare --mount "$BUILD/tests/hostile" hang "$bundle/own/dev" >"$said" 3>&- &
+	hanging=$!
+	disown
+	wait_until 20 grep -q hanging "$said"
+	run timeout --signal KILL 60 "$BUILD/dri-hook" createRuntime <<<"{ \"id\": \"hangs\", \"bundle\": \"$bundle\", \"pid\": $hanging }"
+	assert_failure 1
+	assert_says 'its /dev gave no answer in 5 s'
+	assert_equal "$(leases)" '[]'
+	wait_until 20 grep -q kept "$said"
+	run find "/proc/$(pgrep -nx dri-hook)/fd" -lname 'socket:*'
+	assert_success
+	assert_output ''
 }

@@ -312,12 +312,45 @@ odd_entries_are_survived (void **state)
 static void
 assert_gids (const char *process, const char *gids, bool changed, const char *wanted)
 {
-    json_t *json = parse (process), *annotations = json_pack ("{s:s}", APPLY_GIDS_ANNOTATION, gids);
+    json_t *json = parse (process), *spec = applied ("{}");
 
-    assert_int_equal (apply_gids (json, annotations), changed);
+    (void) json_object_set_new (json_object_get (spec, "annotations"), APPLY_GIDS_ANNOTATION,
+                                json_string (gids));
+    assert_int_equal (apply_gids (json, spec), changed);
     assert_json (json, wanted);
     json_decref (json);
-    json_decref (annotations);
+    json_decref (spec);
+}
+
+/* Annotations that an image or a pod brings, with hooks that are not the grant's.  */
+static const char *const forged[] = {
+    "{'annotations': {'io.dri.gids': '0,6'}}",
+    "{'annotations': {'io.dri.gids': '0,6', 'io.dri.lease': '" LEASE "'}}",
+    "{'annotations': {'io.dri.gids': '0,6', 'io.dri.lease': '" LEASE "'}, 'hooks': {'createRuntime': ["
+    "  {'path': '/dri-hook'}, {'args': ['dri-hook', 'createRuntime']}, {'args': ['dri-hook', 'createRuntime',"
+    "   '--lease', '00']}, {'args': ['other', 'createRuntime', '--lease', '" LEASE "']}]}}",
+    "{'annotations': {'io.dri.gids': '0,6'}, 'hooks': {'createRuntime': ["
+    "  {'args': ['dri-hook', 'createRuntime', '--lease', '" LEASE "']}]}}",
+};
+
+static void
+marks_that_are_not_ours_are_not_believed (void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < countof (forged); i++) {
+        json_t *spec = parse (forged[i]), *process = parse ("{'user': {}}");
+
+        assert_false (apply_is_ours (spec));
+        assert_false (apply_gids (process, spec));
+        assert_json (process, "{'user': {}}");
+        assert_ok (apply_grant (spec, &grant, &req, &workload, &hook, &err));
+        assert_true (apply_is_ours (spec));
+        assert_member (spec, "{'io.dri.lease': '" LEASE "', 'io.dri.gids': '44,992'}", "annotations");
+        apply_nothing (spec);
+        assert_member (spec, "{}", "annotations");
+        json_decref (spec);
+        json_decref (process);
+    }
 }
 
 static void
@@ -376,6 +409,7 @@ main (void)
         apply_test (odd_entries_are_survived),
         apply_test (an_exec_gets_the_groups_once),
         apply_test (an_exec_of_a_stranger_or_a_broken_one_is_left_alone),
+        apply_test (marks_that_are_not_ours_are_not_believed),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -172,6 +172,29 @@ a_record_as_a_fifo_does_not_hang (void **state)
     assert_false (req.enable);
 }
 
+/* The folder above a mount's source may be anybody's, and he could claim for himself what he likes.  */
+static void
+a_record_of_somebody_elses_making_is_not_believed (void **state)
+{
+    const char *record;
+
+    (void) state;
+    put_record ("docker", ID, "'dri.enable': 'true'");
+    put_image ("docker", "{}");
+    record = in_folder ("docker/containers/" ID "/config.v2.json");
+    assert_ok (ask (ID, docker_spec));
+    assert_true (req.enable);
+    assert_return_code (chown (record, 1234, 0), errno);
+    assert_ok (ask (ID, docker_spec));
+    assert_false (req.enable);
+    assert_string_not_equal (container.engine, "docker");
+    /* The daemon's own, in the folder of a user that root is mapped to (userns-remap).  */
+    assert_return_code (chown (record, 0, 1234), errno);
+    assert_return_code (chown (in_folder ("docker/containers/" ID), 1234, 1234), errno);
+    assert_ok (ask (ID, docker_spec));
+    assert_true (req.enable);
+}
+
 /* --- what counts --- */
 
 static void
@@ -488,6 +511,7 @@ main (void)
         engine_test (a_record_of_another_container_is_not_taken),
         engine_test (only_an_id_of_docker_is_looked_up),
         engine_test (a_record_as_a_fifo_does_not_hang),
+        engine_test (a_record_of_somebody_elses_making_is_not_believed),
         engine_test (label_goes_before_annotation_before_environment),
         engine_test (annotation_or_environment_alone_opt_in),
         engine_test (mesas_variables_are_not_ours),

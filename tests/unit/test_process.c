@@ -149,6 +149,26 @@ who_has_the_pid_but_not_the_start_is_not_held (void **state)
     (void) close (lowest);
 }
 
+/* 0: it is known not to be another's.  */
+static void
+it_is_opened_without_a_start_or_with_the_right_one (void **state)
+{
+    pid_t child = idle_child (NULL);
+    uint64_t start = process_start_time (child);
+    int any = process_open (child, 0), its = process_open (child, start);
+
+    (void) state;
+    assert_true (any >= 0 && its >= 0);
+    (void) close (any);
+    (void) close (its);
+    errno = 0;
+    assert_int_equal (process_open (child, start + 1), -1);
+    assert_int_equal (errno, ESRCH);
+    end (child);
+    assert_int_equal (process_open (child, 0), -1);
+    assert_int_equal (errno, ESRCH);
+}
+
 int
 main (void)
 {
@@ -158,6 +178,7 @@ main (void)
         cmocka_unit_test (a_zombie_or_nobody_has_no_start),
         cmocka_unit_test (a_process_is_held_until_it_ends),
         cmocka_unit_test (who_has_the_pid_but_not_the_start_is_not_held),
+        cmocka_unit_test (it_is_opened_without_a_start_or_with_the_right_one),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
