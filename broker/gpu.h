@@ -40,7 +40,7 @@ struct gpu_node {
     char name[24]; /* "renderD128", "card0"; "" where the device has none */
     unsigned major, minor;
     gid_t gid;   /* of the host's own node: the render or video group there */
-    ino_t inode; /* of the host's own node: another one whenever a driver takes the device; 0: simulated */
+    ino_t inode; /* in sysfs, of render nodes: another one whenever a driver takes the device; 0: simulated */
     char path[GPU_PATH_MAX]; /* of the host's own node; "" for a simulated one that has none */
 };
 

@@ -36,7 +36,6 @@ scan_node (struct gpu_node *node, const drmDevice *device, int type)
     node->major = major (st.st_rdev);
     node->minor = minor (st.st_rdev);
     node->gid = st.st_gid;
-    node->inode = st.st_ino;
     return true;
 }
 
@@ -75,6 +74,18 @@ driver_of (sd_device *parent, const char *sysname)
     return sd_device_get_driver (parent, &driver) >= 0 ? driver : sysname;
 }
 
+/* Not that of the node: one that somebody made by mknod, in place of the kernel's, stays when the device goes
+ * (drivers/base/devtmpfs.c, dev_mynode).  */
+static void
+scan_inode (struct gpu_node *node, sd_device *device)
+{
+    const char *path;
+    struct stat st;
+
+    if (sd_device_get_syspath (device, &path) >= 0 && stat (path, &st) == 0)
+        node->inode = st.st_ino;
+}
+
 /* Modules tell a sum over their source, which is another for every build of another source; those that are
  * part of the kernel change with it.  */
 static void
@@ -108,6 +119,7 @@ scan_sysfs (struct gpu *gpu)
         copy_text (gpu->pci, sizeof gpu->pci, text);
     copy_text (gpu->driver, sizeof gpu->driver, driver_of (parent, sysname));
     scan_version (gpu);
+    scan_inode (&gpu->render, device);
     scan_bus (gpu, device, subsystem, sysname);
     return true;
 }
