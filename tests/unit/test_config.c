@@ -95,6 +95,68 @@ every_key_is_taken (void **state)
 }
 
 static void
+every_word_of_time_and_throttling_has_its_own_place (void **state)
+{
+    struct config config;
+    struct error err = {0};
+
+    (void) state;
+    assert_ok (load (&config,
+                     "{'ageing': 9, 'throttle': {'parking': false, 'period-ms': 200, 'slice-ms': 40,"
+                     " 'frozen-ms': 900, 'threshold': 55, 'target': 66, 'interactive-weight': 7,"
+                     " 'batch-weight': 3}}",
+                     &err));
+    assert_int_equal (config.ageing_ms, 9000);
+    assert_true (config.throttle.on);
+    assert_false (config.throttle.parking);
+    assert_int_equal (config.throttle.period_ms, 200);
+    assert_int_equal (config.throttle.slice_ms, 40);
+    assert_int_equal (config.throttle.frozen_ms, 900);
+    assert_int_equal (config.throttle.threshold, 55);
+    assert_int_equal (config.throttle.target, 66);
+    assert_int_equal (config.throttle.interactive_weight, 7);
+    assert_int_equal (config.throttle.batch_weight, 3);
+    assert_ok (load (&config, "{'throttle': false}", &err));
+    assert_false (config.throttle.on);
+}
+
+static void
+throttling_out_of_bounds_is_refused (void **state)
+{
+    static const struct {
+        const char *text, *word;
+    } cases[] = {
+        {"{'ageing': 0}", "ageing"},
+        {"{'ageing': 3601}", "ageing"},
+        {"{'throttle': 1}", "throttle"},
+        {"{'throttle': {'period-ms': 19}}", "period-ms"},
+        {"{'throttle': {'period-ms': 1001}}", "period-ms"},
+        {"{'throttle': {'slice-ms': 0}}", "slice-ms"},
+        {"{'throttle': {'slice-ms': 26}}", "a quarter of period-ms"},
+        {"{'throttle': {'frozen-ms': 10001}}", "frozen-ms"},
+        {"{'throttle': {'frozen-ms': 399}}", "least four times that"},
+        {"{'throttle': {'threshold': 9}}", "threshold"},
+        {"{'throttle': {'target': 100}}", "target"},
+        {"{'throttle': {'threshold': 97}}", "threshold below target"},
+        {"{'throttle': {'interactive-weight': 0}}", "interactive-weight"},
+        {"{'throttle': {'batch-weight': 1001}}", "batch-weight"},
+        {"{'throttle': {'weight': 1}}", "unknown key"},
+    };
+    struct config config;
+
+    (void) state;
+    for (size_t i = 0; i < countof (cases); i++) {
+        struct error err = {0};
+
+        if (load (&config, cases[i].text, &err) == 0)
+            fail_msg ("%s was taken", cases[i].text);
+        if (!strstr (err.message, cases[i].word))
+            fail_msg ("%s: %s", cases[i].text, err.message);
+        assert_defaults (&config);
+    }
+}
+
+static void
 an_empty_object_changes_nothing (void **state)
 {
     struct config config;
@@ -257,6 +319,8 @@ main (void)
         cmocka_unit_test (the_defaults_are_those_of_the_design),
         unit_test_in_folder (without_a_file_there_are_defaults_and_no_word_of_error),
         unit_test_in_folder (every_key_is_taken),
+        unit_test_in_folder (every_word_of_time_and_throttling_has_its_own_place),
+        unit_test_in_folder (throttling_out_of_bounds_is_refused),
         unit_test_in_folder (an_empty_object_changes_nothing),
         unit_test_in_folder (a_bad_file_is_named_with_its_key_and_leaves_the_defaults),
         unit_test_in_folder (duplicate_keys_and_broken_json_are_refused),
