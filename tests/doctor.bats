@@ -17,7 +17,6 @@ teardown () { [[ ! ${BROKER_PID:-} ]] || finish_broker; }
 
 setup ()
 {
-	export LC_ALL=C.UTF-8
 	tree=$BATS_TEST_TMPDIR/tree
 	device=$tree/sys/devices/pci0000:00/0000:01:00.0
 }

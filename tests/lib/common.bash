@@ -7,6 +7,7 @@
 
 REPO=$(realpath "${BASH_SOURCE[0]%/*}/../..")
 export REPO BUILD=${BUILD:-$REPO/build}
+export LC_ALL=C.UTF-8 # a stranger's shell may have none, and characters would be bytes
 export SIMULATED_GPUS=${SIMULATED_GPUS:-$REPO/tests/fixtures/simulated-gpus.json}
 # shellcheck source=tests/lib/cgroup.bash source-path=SCRIPTDIR/../..
 . "$REPO/tests/lib/cgroup.bash"
