@@ -150,6 +150,28 @@ test_lease_rows (void **state)
 }
 
 static void
+test_each_member_has_its_column (void **state)
+{
+    static const char *const json =
+        "{\"leases\":[{\"container\":{\"name\":\"web\"},\"gpu\":\"igpu\",\"gpus\":[\"igpu\"],\"access\":"
+        "\"exclusive\","
+        "\"class\":\"batch\",\"slots\":3,\"share\":40,\"pid\":4711,\"since\":99990,\"state\":\"active\","
+        "\"ready\":{\"level\":\"vaapi\",\"ok\":true},\"engines\":{\"render\":0.5},"
+        "\"memory\":{\"resident\":2097152}}],"
+        "\"queue\":[{\"container\":{\"name\":\"job\"},\"state\":\"queued\",\"gpu\":\"arc\",\"class\":"
+        "\"realtime\","
+        "\"position\":2,\"since\":99995,\"reason\":\"all taken\"}]}";
+
+    (void) state;
+    assert_prints (STATUS, json,
+                   "CONTAINER GPU  ACCESS    CLASS SLOTS SHARE PID  AGE STATE  READY ENGINES    MEMORY\n"
+                   "web       igpu exclusive batch 3     40%   4711 10s active vaapi render 50% 2.0 MiB\n");
+    assert_prints (STATUS, json,
+                   "WAITING STATE  GPU CLASS    POSITION SINCE REASON\n"
+                   "job     queued arc realtime 2        5s    all taken\n");
+}
+
+static void
 test_explain (void **state)
 {
     static const char *const json =
@@ -195,7 +217,7 @@ main (void)
         cmocka_unit_test (test_text_safe),       cmocka_unit_test (test_nothing_there),
         cmocka_unit_test (test_figures),         cmocka_unit_test (test_simulated_is_told),
         cmocka_unit_test (test_lease_rows),      cmocka_unit_test (test_explain),
-        cmocka_unit_test (test_explain_refused),
+        cmocka_unit_test (test_explain_refused), cmocka_unit_test (test_each_member_has_its_column),
     };
 
     return cmocka_run_group_tests (tests, NULL, NULL);
