@@ -46,7 +46,8 @@ finds ()
 	doctor --json
 	if [[ $1 == bad ]]; then
 		assert_failure 1 || return
-		assert_json "$output" 'all(.findings[] | select(.outcome == "bad"); .id == $id)' --arg id "$2" || return
+		assert_json "$output" 'all(.findings[] | select(.outcome == "bad"); .id == $id and (.next | length) > 0)' \
+			--arg id "$2" || return
 	else
 		assert_success || return
 	fi
@@ -524,6 +525,8 @@ report () { put /report/dev/dri/renderD128 "$1"; }
 	assert_equal "$stderr" ''
 	assert_says $'GPU\n'
 	assert_says '  ✖ 0000:01:00.0: no driver, since'
+	grep -q '^  ✔ ' <<<"$output"
+	grep -q '^  – ' <<<"$output"
 	assert_says $'\n      sudo apt install linux-image-amd64'
 	assert_says '1 thing is wrong'
 	[[ $output != *$'\e'* ]]
